@@ -1,0 +1,109 @@
+//! The error codes that cross the wire, and the error that carries one inward-out.
+//!
+//! The text a client sees is constant; what really happened travels beside it as a cause for the log, never for the
+//! wire. Which HTTP status an error gets is decided in `http::error_response` alone.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// An `error` value as a client receives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// A parameter is missing, repeated or malformed (RFC 6749 §4.1.2.1 and §5.2).
+    InvalidRequest,
+    /// Client authentication failed (RFC 6749 §5.2).
+    InvalidClient,
+    /// The code, refresh token or password is not usable, or not by this client (RFC 6749 §5.2).
+    InvalidGrant,
+    /// The client may not use this grant type (RFC 6749 §5.2) or response type (§4.1.2.1).
+    UnauthorizedClient,
+    /// The server has no such grant type (RFC 6749 §5.2).
+    UnsupportedGrantType,
+    /// The scope is unknown, malformed, or more than may be had (RFC 6749 §5.2).
+    InvalidScope,
+    /// The resource is unknown, malformed, or not for this client (RFC 8707 §2).
+    InvalidTarget,
+    /// The person, or the server, said no (RFC 6749 §4.1.2.1).
+    AccessDenied,
+    /// The server has no such response type (RFC 6749 §4.1.2.1).
+    UnsupportedResponseType,
+    /// Something is wrong with the server itself (RFC 6749 §4.1.2.1).
+    ServerError,
+    /// The server cannot answer now and may later (RFC 6749 §4.1.2.1; at `/token` our extension).
+    TemporarilyUnavailable,
+    /// `prompt=none` and nobody is signed in (OpenID Connect Core §3.1.2.6).
+    LoginRequired,
+    /// `prompt=none` and the person has not consented (OpenID Connect Core §3.1.2.6).
+    ConsentRequired,
+    /// `prompt=none` and something must be shown (OpenID Connect Core §3.1.2.6).
+    InteractionRequired,
+}
+
+impl ErrorCode {
+    /// The code as it stands on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error with a code for the client, a constant sentence for its developer, and a cause for our log.
+///
+/// Each step has a reason enum of its own with `impl From<Reason> for OAuthError` beside it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {cause}")]
+pub struct OAuthError {
+    /// What the client acts on.
+    pub code: ErrorCode,
+    /// What the client's developer reads: constant, without a quotation mark or backslash (RFC 6749 §5.2).
+    pub description: &'static str,
+    /// What the operator reads in the log; holds no secret.
+    pub cause: Cow<'static, str>,
+    /// When to come back, where that is known: too many failures, or the store away.
+    pub retry_after: Option<Duration>,
+}
+
+impl OAuthError {
+    /// An error whose cause is its description.
+    pub const fn new(code: ErrorCode, description: &'static str) -> Self {
+        Self { code, description, cause: Cow::Borrowed(description), retry_after: None }
+    }
+
+    /// The same error with what really happened, for the log alone.
+    #[must_use]
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Cow::Owned(cause.to_string());
+        self
+    }
+
+    /// The same error with the time to wait before trying again.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}

@@ -1,0 +1,42 @@
+//! The names of the grant types (RFC 6749 §4, RFC 7591 §2).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A grant type that a client may be registered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GrantType {
+    /// `client_credentials` (RFC 6749 §4.4).
+    ClientCredentials,
+}
+
+/// The text names no grant type of this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such grant type")]
+pub struct UnknownGrantType;
+
+impl GrantType {
+    /// Every grant type that the server has.
+    pub const ALL: [Self; 1] = [Self::ClientCredentials];
+
+    /// The name as it stands on the wire and in a client's `grant_types`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+}
+
+impl fmt::Display for GrantType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for GrantType {
+    type Err = UnknownGrantType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownGrantType> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text).ok_or(UnknownGrantType)
+    }
+}

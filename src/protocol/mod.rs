@@ -1,0 +1,8 @@
+//! The vocabulary of the RFCs as types: parsed once at the edge, then passed inward as proof. No input or output here.
+
+pub mod error;
+pub mod grant_type;
+pub mod issuer;
+pub mod parameters;
+pub mod resource;
+pub mod scope;

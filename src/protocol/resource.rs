@@ -1,0 +1,95 @@
+//! Resource indicators (RFC 8707 §2): the name of the API that a token is for.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use url::Url;
+
+/// An absolute URI without a fragment.
+///
+/// Two are equal when they differ in nothing but a lone slash after the host: clients add one to `https://h`.
+#[derive(Debug, Clone)]
+pub struct ResourceIndicator(Arc<str>);
+
+/// The text is not an absolute URI without a fragment (RFC 8707 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a resource is an absolute URI without a fragment, such as https://api.example.com")]
+pub struct InvalidResource;
+
+impl ResourceIndicator {
+    /// Reads a resource indicator.
+    pub fn parse(text: &str) -> Result<Self, InvalidResource> {
+        // A URL parser forgives what RFC 3986 §4.3 does not: spaces around, backslashes, line breaks within.
+        if text.contains('#') || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+            return Err(InvalidResource);
+        }
+        Url::parse(text).map_err(|_| InvalidResource)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The indicator as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn comparable(&self) -> &str {
+        match self.0.strip_suffix('/') {
+            // `https://h/`: nothing but the host stands between the two slashes and the last one.
+            Some(rest)
+                if rest.split_once("://").is_some_and(|(_, host)| !host.is_empty() && !host.contains(['/', '?'])) =>
+            {
+                rest
+            }
+            _ => &self.0,
+        }
+    }
+}
+
+impl PartialEq for ResourceIndicator {
+    fn eq(&self, other: &Self) -> bool {
+        self.comparable() == other.comparable()
+    }
+}
+
+impl Eq for ResourceIndicator {}
+
+impl Hash for ResourceIndicator {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.comparable().hash(state);
+    }
+}
+
+impl fmt::Display for ResourceIndicator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(text: &str) -> ResourceIndicator {
+        ResourceIndicator::parse(text).expect("a valid resource")
+    }
+
+    #[test]
+    fn a_lone_slash_after_the_host_makes_no_difference() {
+        assert_eq!(resource("https://h"), resource("https://h/"));
+        assert_eq!(resource("https://h:8443"), resource("https://h:8443/"));
+        assert_ne!(resource("https://h/a"), resource("https://h/a/"));
+        assert_ne!(resource("https://h?x"), resource("https://h?x/"));
+        assert_ne!(resource("https://h"), resource("http://h"));
+    }
+
+    #[test]
+    fn a_relative_reference_or_a_fragment_is_refused() {
+        for text in
+            ["", "/api", "api.example.com", "https://h/#a", "https://h#", " https://h", "https://h\\a", "https://h/\n"]
+        {
+            assert_eq!(ResourceIndicator::parse(text).err(), Some(InvalidResource), "{text:?}");
+        }
+        assert_eq!(resource("urn:example:api").as_str(), "urn:example:api");
+    }
+}
