@@ -24,7 +24,7 @@ pub struct Busy {
 
 impl Busy {
     // A full queue at the recommended cost is worked off in about that time.
-    const NOW: Self = Self { retry_after: Duration::from_secs(1) };
+    const NOW: Self = Self { retry_after: Duration::from_secs(2) };
 }
 
 /// How many hashes may run and wait.
@@ -37,8 +37,8 @@ pub struct PoolSize {
 }
 
 impl PoolSize {
-    /// One hash a core, with one core left to answer everything else where there is more than one; a second's work
-    /// waits for each.
+    /// One hash a core, with one core left to answer everything else where there is more than one; a second's work or
+    /// two waits for each.
     pub fn for_cores(cores: NonZeroUsize) -> Self {
         let running = NonZeroUsize::new(cores.get() - 1).unwrap_or(NonZeroUsize::MIN);
         Self { running, waiting: running.get() * 32 }
