@@ -2,6 +2,7 @@
 //!
 //! **Sign what can be signed; store only what must be taken back.**
 
+pub mod config;
 pub mod foundation;
 pub mod keys;
 pub mod protocol;
