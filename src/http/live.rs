@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::Bytes;
+use ipnet::IpNet;
 
 use crate::clients::ClientRegistry;
 use crate::clients::authentication::SecretVerifier;
@@ -22,6 +23,8 @@ pub struct Live {
     pub keys: Arc<KeyRing>,
     /// Mints tokens with them.
     pub issuer: TokenIssuer,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The metadata document (RFC 8414), rendered.
     pub metadata: Bytes,
 }

@@ -7,6 +7,7 @@ mod health;
 mod jwks;
 pub mod live;
 mod metadata;
+mod network;
 mod presented_credentials;
 pub mod state;
 mod token;

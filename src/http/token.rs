@@ -11,7 +11,7 @@ use crate::tokens::response::TokenResponse;
 
 use super::headers::{NO_SNIFF, NO_STORE};
 use super::state::State;
-use super::{error_response, form, presented_credentials};
+use super::{error_response, form, network, presented_credentials};
 
 /// `POST /token`.
 pub(super) async fn token(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
@@ -31,7 +31,8 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
     let presented = presented_credentials::read(request.headers(), &parameters)?;
     // The snapshot is held across an await, so it is a counted reference and not a guard of the moment.
     let live = state.live_for_long();
-    let client = authenticate(&presented, &live.clients, &live.secrets).await?;
+    let network = network::of(request, &live.trusted_proxies);
+    let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
     let span = tracing::Span::current();
     span.record("client.id", client.id.as_str());
     let asked = TokenRequest::parse(&parameters)?;

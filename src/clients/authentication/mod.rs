@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::foundation::network::Network;
 use crate::foundation::secret::SecretString;
 use crate::protocol::error::{ErrorCode, OAuthError};
 
@@ -97,11 +98,12 @@ impl From<ClientRejected> for OAuthError {
     }
 }
 
-/// Lets a client in, or says why not.
+/// Lets a client in, or says why not. `network` is where the request comes from.
 pub async fn authenticate(
     presented: &PresentedCredentials,
     registry: &ClientRegistry,
     verifier: &SecretVerifier,
+    network: Network,
 ) -> Result<AuthenticatedClient, ClientRejected> {
     let client = registry.find(presented.client_id()).ok_or(ClientRejected::Unknown)?;
     match (&client.authentication, presented) {
@@ -111,7 +113,7 @@ pub async fn authenticate(
         }
         (AuthenticationMethod::Secret(_), PresentedCredentials::None { .. }) => return Err(ClientRejected::NoSecret),
         (AuthenticationMethod::Secret(hashes), PresentedCredentials::Secret { client_secret, .. }) => {
-            if !verifier.verify(client_secret, hashes).await? {
+            if !verifier.verify(client_secret, hashes, network).await? {
                 return Err(ClientRejected::WrongSecret);
             }
         }
