@@ -1,3 +1,8 @@
 //! Keys: which of them works when, where they lie, and what is signed and verified with them.
 
+pub mod algorithm;
+pub mod jwk;
+pub mod pem;
 pub mod schedule;
+pub mod signing_key;
+pub mod token_type;
