@@ -2,6 +2,10 @@
 
 pub mod algorithm;
 pub mod jwk;
+pub mod jwks;
+pub mod jws;
+pub mod key_files;
+pub mod key_ring;
 pub mod pem;
 pub mod schedule;
 pub mod signing_key;

@@ -110,8 +110,35 @@ impl SigningKey {
         let mut token = String::with_capacity(size);
         token.push_str(header);
         base64url::encode_into(&json, &mut token);
-        self.key_pair.append_signature(&mut token)?;
+        self.append_signature(&mut token)?;
         Ok(token)
+    }
+
+    /// Signs `token`, which is a signing input (RFC 7515 §5.1), and appends a dot and the signature.
+    pub(super) fn append_signature(&self, token: &mut String) -> Result<(), SigningFailed> {
+        // aws-lc-rs asks for a source of randomness as ring does, and uses its own.
+        let random = SystemRandom::new();
+        let message = token.as_bytes();
+        let mut rsa = [0; LONGEST_SIGNATURE];
+        let (ecdsa, ed25519);
+        let signature = match &self.key_pair {
+            KeyPair::Es256(pair) => {
+                ecdsa = pair.sign(&random, message).map_err(|_| SigningFailed::Key)?;
+                ecdsa.as_ref()
+            }
+            KeyPair::Rs256(pair) => {
+                let signature = &mut rsa[..pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, signature).map_err(|_| SigningFailed::Key)?;
+                signature
+            }
+            KeyPair::EdDsa(pair) => {
+                ed25519 = pair.try_sign(message).map_err(|_| SigningFailed::Key)?;
+                ed25519.as_ref()
+            }
+        };
+        token.push('.');
+        base64url::encode_into(signature, token);
+        Ok(())
     }
 }
 
@@ -183,33 +210,6 @@ impl KeyPair {
             Self::Es256(_) | Self::EdDsa(_) => 64,
             Self::Rs256(pair) => pair.public_modulus_len(),
         }
-    }
-
-    /// Signs `token`, which is a signing input (RFC 7515 §5.1), and appends a dot and the signature.
-    fn append_signature(&self, token: &mut String) -> Result<(), SigningFailed> {
-        // aws-lc-rs asks for a source of randomness as ring does, and uses its own.
-        let random = SystemRandom::new();
-        let message = token.as_bytes();
-        let mut rsa = [0; LONGEST_SIGNATURE];
-        let (ecdsa, ed25519);
-        let signature = match self {
-            Self::Es256(pair) => {
-                ecdsa = pair.sign(&random, message).map_err(|_| SigningFailed::Key)?;
-                ecdsa.as_ref()
-            }
-            Self::Rs256(pair) => {
-                let signature = &mut rsa[..pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, signature).map_err(|_| SigningFailed::Key)?;
-                signature
-            }
-            Self::EdDsa(pair) => {
-                ed25519 = pair.try_sign(message).map_err(|_| SigningFailed::Key)?;
-                ed25519.as_ref()
-            }
-        };
-        token.push('.');
-        base64url::encode_into(signature, token);
-        Ok(())
     }
 }
 
@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 
         let mut token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc".to_owned();
-        key.key_pair.append_signature(&mut token).expect("a signature");
+        key.append_signature(&mut token).expect("a signature");
         let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
         assert_eq!(token.rsplit('.').next(), Some(signature));
     }
