@@ -1,8 +1,10 @@
 //! The vocabulary of the RFCs as types: parsed once at the edge, then passed inward as proof. No input or output here.
 
+pub mod claims;
 pub mod error;
 pub mod grant_type;
 pub mod issuer;
 pub mod parameters;
 pub mod resource;
 pub mod scope;
+pub mod server_metadata;

@@ -1,0 +1,242 @@
+//! The pool that bounds what slow hashes may take of the machine.
+//!
+//! Whoever may ask for hashes may ask for all of the machine, so [`SlowHash`] bounds how many run, how many wait, and
+//! how many of those places one network holds. What finds no place is told [`Busy`] at once: no line is without an end.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::network::Network;
+use super::password_hash::{Password, PasswordHash};
+
+/// There is no place in the pool, or none for this network, or no memory for the hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being verified; try again in {} s", retry_after.as_secs())]
+pub struct Busy {
+    /// How long to wait before trying again.
+    pub retry_after: Duration,
+}
+
+impl Busy {
+    // A full queue at the recommended cost is worked off in about that time.
+    const NOW: Self = Self { retry_after: Duration::from_secs(2) };
+}
+
+/// How many hashes may run and wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolSize {
+    /// Hashes that run at the same time, each on a thread of its own.
+    pub running: NonZeroUsize,
+    /// Hashes that wait for one of those to end.
+    pub waiting: usize,
+}
+
+impl PoolSize {
+    /// One hash a core, with one core left to answer everything else where there is more than one; a second's work or
+    /// two waits for each.
+    pub fn for_cores(cores: NonZeroUsize) -> Self {
+        let running = NonZeroUsize::new(cores.get() - 1).unwrap_or(NonZeroUsize::MIN);
+        Self { running, waiting: running.get() * 32 }
+    }
+
+    /// As [`PoolSize::for_cores`], for the cores that the operating system or the container grants.
+    pub fn for_this_machine() -> Self {
+        Self::for_cores(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+/// Verifies passwords off the event loop, so many at a time and no more. One for the process: cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SlowHash {
+    runners: Arc<Semaphore>,
+    places: Arc<Places>,
+    #[cfg(test)]
+    computed: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl SlowHash {
+    /// A pool of that size.
+    pub fn new(size: PoolSize) -> Self {
+        let all = size.running.get() + size.waiting;
+        Self {
+            runners: Arc::new(Semaphore::new(size.running.get())),
+            places: Arc::new(Places { all, a_network: (all / 4).max(1), taken: Mutex::default() }),
+            #[cfg(test)]
+            computed: Arc::default(),
+        }
+    }
+
+    /// How many hashes it has computed: that two ways cost the same work is asserted on this and not on time.
+    #[cfg(test)]
+    pub(crate) fn computed(&self) -> usize {
+        self.computed.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Whether `hash` is a hash of `password`. Needs a tokio runtime.
+    ///
+    /// A network holds at most a quarter of the pool's places, so that one cannot keep all others from signing in.
+    /// A caller that goes away leaves the queue; a hash that runs already keeps its place until it has ended.
+    pub async fn verify(&self, network: Network, password: Password, hash: &PasswordHash) -> Result<bool, Busy> {
+        let place = Place::take(&self.places, network)?;
+        let runner = Arc::clone(&self.runners).acquire_owned().await.map_err(|_| Busy::NOW)?;
+        let hash = hash.clone();
+        #[cfg(test)]
+        self.computed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let verdict = tokio::task::spawn_blocking(move || {
+            // Moved in here so that a caller who goes away cannot start another hash while this one runs.
+            let _held = (place, runner);
+            hash.is_hash_of(&password)
+        });
+        // Out of memory, or the runtime is shutting down: neither says anything about the password.
+        verdict.await.map_err(|_| Busy::NOW)?.map_err(|_| Busy::NOW)
+    }
+}
+
+/// The places of the pool, those of running hashes and those of waiting ones.
+#[derive(Debug)]
+struct Places {
+    all: usize,
+    a_network: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_network: HashMap<Network, usize>,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Nothing panics while holding it, and numbers have no half-made state.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One place of the pool, given back when dropped.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Places>,
+    network: Network,
+}
+
+impl Place {
+    fn take(places: &Arc<Places>, network: Network) -> Result<Self, Busy> {
+        let mut taken = places.taken();
+        let of_network = taken.by_network.get(&network).copied().unwrap_or(0);
+        if taken.all >= places.all || of_network >= places.a_network {
+            return Err(Busy::NOW);
+        }
+        taken.all += 1;
+        taken.by_network.insert(network, of_network + 1);
+        Ok(Self { places: Arc::clone(places), network })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        taken.all -= 1;
+        if let Entry::Occupied(mut of_network) = taken.by_network.entry(self.network) {
+            *of_network.get_mut() -= 1;
+            if *of_network.get() == 0 {
+                of_network.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::net::IpAddr;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::super::password_hash::Cost;
+    use super::super::random::OsRandom;
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::new(text).expect("a password")
+    }
+
+    fn network(last: u8) -> Network {
+        IpAddr::from([192, 0, 2, last]).into()
+    }
+
+    fn pool(running: usize, waiting: usize) -> SlowHash {
+        SlowHash::new(PoolSize { running: NonZeroUsize::new(running).expect("not zero"), waiting })
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+    }
+
+    fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_hash_verifies_its_password_and_no_other_also_after_it_was_written_and_read() {
+        let made = PasswordHash::hash_blocking(&password("correct horse"), Cost::CHEAPEST, &OsRandom);
+        let read = PasswordHash::parse(&made.to_phc_string()).expect("what we wrote");
+        assert_eq!(read.cost(), Cost::CHEAPEST);
+        assert_eq!(read.digest(), made.digest());
+        let pool = pool(1, 3);
+        runtime().block_on(async {
+            assert_eq!(pool.verify(network(1), password("correct horse"), &read).await, Ok(true));
+            assert_eq!(pool.verify(network(1), password("correct horsf"), &read).await, Ok(false));
+        });
+    }
+
+    #[test]
+    fn a_full_queue_says_busy_at_once() {
+        let runtime = runtime();
+        let _entered = runtime.enter();
+        let (pool, hash) = (pool(1, 1), PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom));
+        let runner = pool.runners.try_acquire().expect("it is free");
+        // One would run if the runner were free, one waits behind it.
+        let mut first = pin!(pool.verify(network(1), password("x"), &hash));
+        let mut second = pin!(pool.verify(network(2), password("x"), &hash));
+        assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+        let mut third = pin!(pool.verify(network(3), password("x"), &hash));
+        assert_eq!(poll(third.as_mut()), Poll::Ready(Err(Busy::NOW)));
+        drop(runner);
+        assert_eq!(runtime.block_on(first), Ok(false));
+        assert_eq!(runtime.block_on(second), Ok(false));
+        assert_eq!(runtime.block_on(pool.verify(network(3), password("x"), &hash)), Ok(false));
+    }
+
+    #[test]
+    fn one_network_holds_at_most_a_quarter_of_the_places() {
+        let (pool, hash) = (pool(1, 7), PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom));
+        let _runner = pool.runners.try_acquire().expect("it is free");
+        let mut two = [(); 2].map(|()| Box::pin(pool.verify(network(1), password("x"), &hash)));
+        assert!(two.iter_mut().all(|one| poll(one.as_mut()).is_pending()));
+        assert!(poll(pin!(pool.verify(network(1), password("x"), &hash))).is_ready());
+        assert!(poll(pin!(pool.verify(network(2), password("x"), &hash))).is_pending());
+    }
+
+    #[test]
+    fn who_leaves_the_queue_gives_the_place_back() {
+        let (pool, hash) = (pool(1, 0), PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom));
+        let _runner = pool.runners.try_acquire().expect("it is free");
+        for _ in 0..3 {
+            assert!(poll(pin!(pool.verify(network(1), password("x"), &hash))).is_pending());
+        }
+        let taken = pool.places.taken();
+        assert!(taken.all == 0 && taken.by_network.is_empty(), "{taken:?}");
+    }
+
+    #[test]
+    fn one_core_is_left_to_answer_where_there_is_more_than_one() {
+        let running = |cores| PoolSize::for_cores(NonZeroUsize::new(cores).expect("not zero")).running.get();
+        assert_eq!([1, 2, 8].map(running), [1, 1, 7]);
+    }
+}
