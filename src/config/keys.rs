@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::foundation::clock::Timestamp;
-use crate::keys::Algorithm;
+use crate::keys::algorithm::Algorithm;
 use crate::keys::schedule::{Lifecycle, Schedule, ScheduleRefused, Scheduled};
 
 use super::environment::Environment;
-use super::error::{Place, Problems};
+use super::error::{ConfigError, Place, Problems};
 use super::layers::JoinedList;
 use super::reading::{Entry, Reading, Taken};
 use super::text;
@@ -67,7 +67,6 @@ pub struct SealingKeyEntry {
 #[derive(Deserialize)]
 pub(super) struct RawKeys {
     directory: PathBuf,
-    #[serde(deserialize_with = "text::own")]
     default_algorithm: Algorithm,
     generate_if_missing: GenerateIfMissing,
     #[serde(deserialize_with = "text::duration")]
@@ -78,7 +77,6 @@ pub(super) struct RawKeys {
 pub(super) struct RawSigningKey {
     file: String,
     kid: Option<String>,
-    #[serde(deserialize_with = "text::own")]
     algorithm: Algorithm,
     #[serde(default, deserialize_with = "text::optional_time")]
     publish_at: Option<Timestamp>,
@@ -99,15 +97,33 @@ pub(super) struct RawSealingKey {
     retire_at: Option<Timestamp>,
 }
 
+impl From<RawSigningKey> for SigningKeyEntry {
+    fn from(raw: RawSigningKey) -> Self {
+        let lifecycle =
+            Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
+        Self { file: raw.file, kid: raw.kid, algorithm: raw.algorithm, lifecycle }
+    }
+}
+
+impl From<RawSealingKey> for SealingKeyEntry {
+    fn from(raw: RawSealingKey) -> Self {
+        let lifecycle =
+            Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
+        Self { file: raw.file, lifecycle }
+    }
+}
+
 pub(super) fn read(reading: &Reading<'_>, environment: &Environment) -> Option<KeySettings> {
-    let signing = reading.entries::<RawSigningKey>(JoinedList::SigningKeys);
-    let sealing = reading.entries::<RawSealingKey>(JoinedList::SealingKeys);
-    judge_files(&signing, &sealing, reading.problems());
+    let signing: Vec<Entry<SigningKeyEntry>> = reading.entries_as::<RawSigningKey, _>(JoinedList::SigningKeys);
+    let sealing: Vec<Entry<SealingKeyEntry>> = reading.entries_as::<RawSealingKey, _>(JoinedList::SealingKeys);
+    judge_names(&signing, &sealing, reading.problems());
     for algorithm in Algorithm::ALL {
         let keys = signing.iter().filter(|key| key.value.algorithm == algorithm);
-        judge_schedule(keys.map(|key| (&key.place, &*key.value.file, key.value.lifecycle())), reading.problems());
+        let keys = keys.map(|key| scheduled(&key.value.file, key.value.lifecycle, &key.place));
+        judge_times(keys.collect(), reading.problems());
     }
-    judge_schedule(sealing.iter().map(|key| (&key.place, &*key.value.file, key.value.lifecycle())), reading.problems());
+    let keys = sealing.iter().map(|key| scheduled(&key.value.file, key.value.lifecycle, &key.place));
+    judge_times(keys.collect(), reading.problems());
 
     let raw: RawKeys = reading.section("keys")?;
     Some(KeySettings {
@@ -115,45 +131,37 @@ pub(super) fn read(reading: &Reading<'_>, environment: &Environment) -> Option<K
         default_algorithm: raw.default_algorithm,
         generate_if_missing: raw.generate_if_missing,
         jwks_max_age: raw.jwks_max_age,
-        signing: signing.into_iter().map(|key| key.value.into()).collect(),
-        sealing: sealing.into_iter().map(|key| key.value.into()).collect(),
+        signing: signing.into_iter().map(|key| key.value).collect(),
+        sealing: sealing.into_iter().map(|key| key.value).collect(),
     })
 }
 
-fn judge_files(signing: &[Entry<RawSigningKey>], sealing: &[Entry<RawSealingKey>], problems: &Problems) {
-    let signing_files = signing.iter().map(|key| (&key.place, &key.value.file));
-    let sealing_files = sealing.iter().map(|key| (&key.place, &key.value.file));
-    let mut taken = Taken::new();
-    for (place, file) in signing_files.chain(sealing_files) {
-        taken.take("key file", file, place, problems);
-    }
-    let mut taken = Taken::new();
+fn judge_names(signing: &[Entry<SigningKeyEntry>], sealing: &[Entry<SealingKeyEntry>], problems: &Problems) {
+    let (mut files, mut kids) = (Taken::new(), Taken::new());
     for key in signing {
+        files.take("key file", &key.value.file, &key.place, problems);
         if let Some(kid) = &key.value.kid {
-            taken.take("kid", kid, &key.place, problems);
+            kids.take("kid", kid, &key.place, problems);
         }
+    }
+    for key in sealing {
+        files.take("key file", &key.value.file, &key.place, problems);
     }
 }
 
-/// Whether the times contradict each other. Whether they would break a verifier depends on the time, and is judged
-/// where the keys are loaded.
-fn judge_schedule<'k>(keys: impl Iterator<Item = (&'k Place, &'k str, Lifecycle)>, problems: &Problems) {
-    let keys: Vec<_> = keys.collect();
-    let entries = keys.iter().map(|(place, file, lifecycle)| Scheduled {
-        name: (*file).to_owned(),
-        lifecycle: *lifecycle,
-        key: *place,
-    });
-    if let Err(refused) = Schedule::new(entries.collect()) {
-        let name = match &refused {
-            ScheduleRefused::SameStart { other, .. } => Some(other),
-            ScheduleRefused::OutOfOrder { key } => Some(key),
-            _ => None,
-        };
-        let place = keys.iter().find(|(_, file, _)| name.is_some_and(|name| name == file)).map(|(place, ..)| place);
-        match place {
-            Some(place) => problems.add(place.problem(refused)),
-            None => problems.add(super::ConfigError::new(refused)),
-        }
-    }
+fn scheduled<'k>(file: &str, lifecycle: Lifecycle, place: &'k Place) -> Scheduled<&'k Place> {
+    Scheduled { name: file.to_owned(), lifecycle, key: place }
+}
+
+/// Whether the times contradict each other. Whether they would break a verifier depends on the time of day, and is
+/// judged where the keys are loaded.
+fn judge_times(keys: Vec<Scheduled<&Place>>, problems: &Problems) {
+    let places: Vec<(String, &Place)> = keys.iter().map(|key| (key.name.clone(), key.key)).collect();
+    let Err(refused) = Schedule::new(keys) else { return };
+    let at_fault = match &refused {
+        ScheduleRefused::SameStart { other: key, .. } | ScheduleRefused::OutOfOrder { key } => Some(key),
+        _ => None,
+    };
+    let place = places.iter().find(|(file, _)| at_fault == Some(file));
+    problems.add(place.map_or_else(|| ConfigError::new(&refused), |(_, place)| place.problem(&refused)));
 }

@@ -35,6 +35,11 @@ impl<'m> Reading<'m> {
         self.problems
     }
 
+    /// Whether something stands under a key of the root.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.find(&[key]).is_some()
+    }
+
     /// What stands under a key of the root; nothing when it is not there, or is wrong, which is then noted.
     pub(super) fn optional<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let keys = [key];
@@ -43,7 +48,7 @@ impl<'m> Reading<'m> {
 
     /// What stands under a key of the root that must be there.
     pub(super) fn section<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        if self.find(&[key]).is_none() {
+        if !self.has(key) {
             self.problems.add(self.place(&[key]).problem("is missing"));
         }
         self.optional(key)
@@ -53,6 +58,12 @@ impl<'m> Reading<'m> {
     pub(super) fn entries<T: DeserializeOwned>(&self, list: JoinedList) -> Vec<Entry<T>> {
         let entries = self.merged.lists.entries(list).iter().enumerate();
         entries.filter_map(|(index, value)| self.entry(list, index, value)).collect()
+    }
+
+    /// The same, each as what its raw form becomes.
+    pub(super) fn entries_as<Raw: DeserializeOwned, T: From<Raw>>(&self, list: JoinedList) -> Vec<Entry<T>> {
+        let raw = self.entries::<Raw>(list).into_iter();
+        raw.map(|Entry { place, value }| Entry { place, value: value.into() }).collect()
     }
 
     fn entry<T: DeserializeOwned>(&self, list: JoinedList, index: usize, value: &Value) -> Option<Entry<T>> {
