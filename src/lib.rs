@@ -41,7 +41,7 @@
 
 //pub mod cli;
 pub mod clients;
-//pub mod config;
+pub mod config;
 pub mod foundation;
 pub mod grant_types;
 pub mod http;

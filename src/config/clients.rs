@@ -1,10 +1,7 @@
 //! `[[clients]]`: RFC 7591 client metadata, judged by [`Client::new`].
 
-use std::collections::HashMap;
+use crate::clients::{Client, ClientMetadata};
 
-use crate::clients::{Client, ClientId, ClientMetadata};
-
-use super::error::Place;
 use super::layers::JoinedList;
 use super::reading::{Entry, Reading, Taken};
 

@@ -37,7 +37,8 @@ fn roots(named: &[PathBuf], environment: &Environment, problems: &Problems) -> V
     }
     let usual = ["config/default.toml", "config/local.toml"].map(|path| from(Path::new(path)));
     // What cannot be looked at counts as there, so that it is refused and not passed over.
-    let usual: Vec<_> = usual.into_iter().filter(|path| path.try_exists().unwrap_or(true)).map(|path| (path, "its place")).collect();
+    let usual: Vec<_> =
+        usual.into_iter().filter(|path| path.try_exists().unwrap_or(true)).map(|path| (path, "its place")).collect();
     if !usual.is_empty() {
         return usual;
     }

@@ -99,16 +99,14 @@ pub(super) struct RawSealingKey {
 
 impl From<RawSigningKey> for SigningKeyEntry {
     fn from(raw: RawSigningKey) -> Self {
-        let lifecycle =
-            Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
+        let lifecycle = Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
         Self { file: raw.file, kid: raw.kid, algorithm: raw.algorithm, lifecycle }
     }
 }
 
 impl From<RawSealingKey> for SealingKeyEntry {
     fn from(raw: RawSealingKey) -> Self {
-        let lifecycle =
-            Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
+        let lifecycle = Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
         Self { file: raw.file, lifecycle }
     }
 }

@@ -104,7 +104,8 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
     if let Some(directory) = keys_directory(&root) {
         let path = environment.working_directory.join(directory).join(schedule_file::NAME);
         if path.try_exists().unwrap_or(true)
-            && let Some(mut schedule) = problems.note(TomlFile::read(&path)) {
+            && let Some(mut schedule) = problems.note(TomlFile::read(&path))
+        {
             take_lists(&mut schedule, &mut lists, &problems);
             note_beyond_schedule(&schedule, &problems);
             layers.push(schedule);
@@ -120,7 +121,8 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
 }
 
 fn built_in() -> TomlFile {
-    TomlFile::parse(Path::new("built-in defaults"), DEFAULTS).expect("config/default.toml is TOML, which a test sees to")
+    TomlFile::parse(Path::new("built-in defaults"), DEFAULTS)
+        .expect("config/default.toml is TOML, which a test sees to")
 }
 
 /// One layer as the crate `config` takes it. `Debug` shows no value, for one may be a secret.
@@ -172,11 +174,8 @@ fn take(table: &mut Map<String, Value>, path: &[&str]) -> Option<Value> {
 /// Here and not with the other unknown keys: the crate `config` would read a dot in a key of the root as a path.
 fn note_unknown_sections(values: &Map<String, Value>, problems: &Problems) {
     for (key, value) in values {
-        let section = if environment::is_variable(value.origin()) {
-            key.split('.').next().unwrap_or_default()
-        } else {
-            key
-        };
+        let section =
+            if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
         if !SECTIONS.contains(&section) {
             let what = format!("unknown key{}", suggestion(section, &SECTIONS));
             problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
@@ -201,8 +200,11 @@ fn note_beyond_schedule(schedule: &TomlFile, problems: &Problems) {
     };
     for (key, value) in &schedule.values {
         match &value.kind {
+            // Both lists have been taken out of it.
             ValueKind::Table(keys) if key == "keys" => {
-                keys.iter().for_each(|(key, value)| problem(&format!("keys.{key}"), value));
+                for (key, value) in keys {
+                    problem(&format!("keys.{key}"), value);
+                }
             }
             _ => problem(key, value),
         }

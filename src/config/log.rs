@@ -29,7 +29,8 @@ pub enum LogFormat {
 /// The filter itself would take a misspelt level for the name of a target, and show nothing else.
 fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let level_of = |directive: &str| directive.rsplit('=').next().is_some_and(|level| level.parse::<LevelFilter>().is_ok());
+    let level_of =
+        |directive: &str| directive.rsplit('=').next().is_some_and(|level| level.parse::<LevelFilter>().is_ok());
     if text.is_empty() || !text.split(',').all(level_of) {
         let what = format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace");
         return Err(D::Error::custom(what));

@@ -25,12 +25,13 @@ mod text;
 mod toml_file;
 mod users;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use crate::clients::{Client, ClientRegistry};
 use crate::protocol::issuer::Issuer;
 use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::scope::Scope;
 use crate::tokens::audience::{ProtectedResource, ProtectedResources};
 use crate::tokens::lifetimes::Lifetimes;
 
@@ -109,7 +110,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
     let mut warnings = Vec::new();
     // Every section is read before the first that failed ends this, so that all problems are told at once.
     let issuer = read_issuer(reading);
-    let default_resource = read_default_resource(reading);
+    let default_resource = issuer.as_ref().and_then(|issuer| read_default_resource(reading, issuer));
     let server = server::read(reading);
     let lifetimes = lifetimes::read(reading);
     let store = store::read(reading, environment, &mut warnings);
@@ -121,10 +122,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
     let users = users::read(reading);
     let keys = keys?;
     let resources = resources::read(reading, keys.default_algorithm);
-    let issuer = issuer?;
-
-    let own_name = || ResourceIndicator::parse(issuer.as_str()).expect("an issuer is a URL without a fragment");
-    let default_resource = default_resource?.unwrap_or_else(own_name);
+    let default_resource = default_resource?;
     // One that names an entry with a problem would seem to name none.
     if reading.problems().is_empty() {
         judge_names(reading, &clients, &users, &resources, &default_resource);
@@ -132,7 +130,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
     warnings.extend(unknown_scopes(&clients, &resources, &scopes));
     let resources = resources.into_iter().map(|entry| entry.value);
     Some(Settings {
-        issuer,
+        issuer: issuer?,
         server: server?,
         lifetimes: lifetimes?,
         store: store?,
@@ -154,15 +152,10 @@ fn read_issuer(reading: &Reading<'_>) -> Option<Issuer> {
     reading.problems().note(Issuer::parse(&text).map_err(|refused| reading.place(&["issuer"]).problem(refused)))
 }
 
-/// Nothing when it is wrong, and nothing within when it is not there.
-fn read_default_resource(reading: &Reading<'_>) -> Option<Option<ResourceIndicator>> {
+fn read_default_resource(reading: &Reading<'_>, issuer: &Issuer) -> Option<ResourceIndicator> {
     const KEY: &str = "default_resource";
-    if !reading.has(KEY) {
-        return Some(None);
-    }
-    let text: String = reading.section(KEY)?;
-    let resource = ResourceIndicator::parse(&text).map_err(|refused| reading.place(&[KEY]).problem(refused));
-    reading.problems().note(resource).map(Some)
+    let text = if reading.has(KEY) { reading.section(KEY)? } else { issuer.as_str().to_owned() };
+    reading.problems().note(ResourceIndicator::parse(&text).map_err(|refused| reading.place(&[KEY]).problem(refused)))
 }
 
 /// What names something in another section names something that is there, and no client is taken for a person.
@@ -179,7 +172,10 @@ fn judge_names(
         // Without a person a token's `sub` is the client's id (RFC 9068 §2.2): a client could pass for the person.
         if let Some(client) = by_id.get(user.subject.as_str()) {
             let other = client.place.origin();
-            problems.add(place.problem(format!("subject {} is the client_id at {other}: a token could be taken for the other's", user.subject)));
+            problems.add(place.problem(format!(
+                "subject {} is the client_id at {other}: a token could be taken for the other's",
+                user.subject
+            )));
         }
     }
     for Entry { place, value: resource } in resources {
@@ -188,21 +184,22 @@ fn judge_names(
                 None => problems.add(place.problem(format!("introspected_by names {id}, which is no client"))),
                 // RFC 7662 §2.1: introspection needs authorization, and a public client cannot prove who it is.
                 Some(client) if client.value.is_public() => {
-                    problems.add(place.problem(format!("introspected_by names {id}, a public client: anybody could ask")));
+                    problems
+                        .add(place.problem(format!("introspected_by names {id}, a public client: anybody could ask")));
                 }
                 Some(_) => {}
             }
         }
     }
-    let known: BTreeSet<_> = resources.iter().map(|entry| entry.value.identifier.as_str()).collect();
-    let is_known = |named: &ResourceIndicator| {
-        named == default_resource
-            || known.contains(named.as_str())
-            || resources.iter().any(|entry| entry.value.identifier == *named)
-    };
+    let mut known: HashSet<_> = resources.iter().map(|entry| &entry.value.identifier).collect();
+    known.insert(default_resource);
     for Entry { place, value: client } in clients {
-        for named in client.resources.iter().flatten().filter(|named| !is_known(named)) {
-            problems.add(place.problem(format!("resources names {named}, which is neither in [[resources]] nor default_resource")));
+        for named in client.resources.iter().flatten().filter(|named| !known.contains(named)) {
+            problems.add(
+                place.problem(format!(
+                    "resources names {named}, which is neither in [[resources]] nor default_resource"
+                )),
+            );
         }
     }
 }
@@ -213,7 +210,7 @@ fn unknown_scopes(
     resources: &[Entry<ProtectedResource>],
     scopes: &BTreeMap<String, ScopeDescription>,
 ) -> Vec<String> {
-    let of_resources = resources.iter().filter_map(|entry| entry.value.scope.as_ref()).flat_map(|scope| scope.tokens());
+    let of_resources = resources.iter().filter_map(|entry| entry.value.scope.as_ref()).flat_map(Scope::tokens);
     let known: BTreeSet<&str> = of_resources.chain(scopes.keys().map(String::as_str)).collect();
     if known.is_empty() {
         return Vec::new();

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::error::KeyPath;
 use super::reading::Reading;
-use super::server::is_one_scope_token;
+use super::text::is_scope_token;
 
 /// What is said about a scope token.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,7 +16,7 @@ pub struct ScopeDescription {
 
 pub(super) fn read(reading: &Reading<'_>) -> BTreeMap<String, ScopeDescription> {
     let scopes: BTreeMap<String, ScopeDescription> = reading.optional("scopes").unwrap_or_default();
-    for token in scopes.keys().filter(|token| !is_one_scope_token(token)) {
+    for token in scopes.keys().filter(|token| !is_scope_token(token)) {
         let what = "is no scope token: printable ASCII without space, quotation mark or backslash";
         reading.problems().add(reading.place(&["scopes", token]).problem(what));
     }

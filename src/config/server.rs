@@ -45,14 +45,9 @@ pub(super) fn read(reading: &Reading<'_>) -> Option<ServerSettings> {
         let what = "is the address of server.listen: give the admin port one of its own, for it is never public";
         reading.problems().add(reading.place(&["server", "admin_listen"]).problem(what));
     }
-    if !is_one_scope_token(&server.admin_scope) {
+    if !text::is_scope_token(&server.admin_scope) {
         let what = "write one scope token, such as jotsmith:admin";
         reading.problems().add(reading.place(&["server", "admin_scope"]).problem(what));
     }
     Some(server)
-}
-
-fn is_one_scope_token(text: &str) -> bool {
-    use crate::protocol::scope::Scope;
-    text.parse::<Scope>().is_ok_and(|scope| scope.tokens().eq([text]))
 }

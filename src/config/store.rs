@@ -39,7 +39,11 @@ pub(super) struct RawStore {
     cache: u64,
 }
 
-pub(super) fn read(reading: &Reading<'_>, environment: &Environment, warnings: &mut Vec<String>) -> Option<StoreSettings> {
+pub(super) fn read(
+    reading: &Reading<'_>,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> Option<StoreSettings> {
     let raw: RawStore = reading.section("store")?;
     if raw.durability == Durability::Periodic {
         warnings.push(

@@ -2,9 +2,7 @@
 //!
 //! Each refusal says how the value is written.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -13,11 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::foundation::clock::Timestamp;
-
-/// What reads itself from text and says well why it cannot.
-pub(super) fn own<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-}
+use crate::protocol::scope::Scope;
 
 /// `90s`, `5m`, `30d`.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -49,7 +43,8 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 
 /// A time in UTC that may be left out.
 pub(super) fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    own(deserializer).map(Some)
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
 }
 
 /// `10.0.0.0/8`, or one address.
@@ -64,4 +59,9 @@ impl<'de> Deserialize<'de> for Network {
             D::Error::custom(format!("{text:?} is no network; write one as 10.0.0.0/8, fd00::/8 or 10.0.0.1"))
         })
     }
+}
+
+/// Whether a text is one scope token (RFC 6749 §3.3).
+pub(super) fn is_scope_token(text: &str) -> bool {
+    text.parse::<Scope>().is_ok_and(|scope| scope.tokens().eq([text]))
 }
