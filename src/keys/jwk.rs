@@ -1,4 +1,4 @@
-//! Public keys: as JSON (RFC 7517), by their thumbprints (RFC 7638), and verifying with the one algorithm that each is for.
+//! Public keys: as JSON (RFC 7517), by their thumbprints (RFC 7638), and verifying with the one algorithm of each.
 //!
 //! The only importer of jsonwebtoken, which knows how to write these keys and how to verify with them.
 
