@@ -7,3 +7,4 @@ pub mod issuer;
 pub mod parameters;
 pub mod resource;
 pub mod scope;
+pub mod server_metadata;

@@ -1,0 +1,81 @@
+//! Logs: one subscriber, one span a request. The span has the route and never the query, for a query may hold a code.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::{Error, HttpMessage as _};
+use tracing::Span;
+use tracing::field::{Empty, display};
+use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLines {
+    /// For people.
+    Text {
+        /// With colours.
+        is_coloured: bool,
+    },
+    /// One object a line, for programs.
+    Json,
+}
+
+/// The text is neither a level nor a list of `target=level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("log.level is a level such as info, or a list such as warn,jotsmith=debug")]
+pub struct InvalidLevel;
+
+/// Sends log lines to `writer` from now on, for the whole process: those of at least `level`, which may also be a list
+/// of `target=level`. A second call changes nothing.
+pub fn start<W>(lines: LogLines, level: &str, writer: W) -> Result<(), InvalidLevel>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let wanted: Targets = level.parse().map_err(|_| InvalidLevel)?;
+    let log = tracing_subscriber::fmt::layer().with_writer(writer);
+    let log = match lines {
+        LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).boxed(),
+        LogLines::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+    };
+    // An error means that a subscriber is there already, which is what a second server in one process wants.
+    let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
+    Ok(())
+}
+
+/// The span around every request: its route, method, identifier, and what the endpoints add.
+pub struct RootSpan;
+
+impl RootSpanBuilder for RootSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let span = tracing::info_span!(
+            "request",
+            request.id = Empty,
+            http.method = %request.method(),
+            http.route = Empty,
+            http.status = Empty,
+            client.id = Empty,
+            grant.type = Empty,
+        );
+        // The route is the pattern that matched: an unknown path may be anything, a secret too, so it is not written.
+        if let Some(route) = request.match_pattern() {
+            span.record("http.route", route.as_str());
+        }
+        if let Some(id) = request.extensions().get::<RequestId>() {
+            span.record("request.id", display(id));
+        }
+        span
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("http.status", status.as_u16());
+        span.in_scope(|| tracing::debug!("answered"));
+    }
+}

@@ -1,0 +1,33 @@
+//! How long things live.
+
+use std::time::Duration;
+
+/// The server's lifetimes; a client or a resource may set some for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// From the redirect to the redemption of a code.
+    pub authorization_code: Duration,
+    /// Of an access token, where neither client nor resource sets it.
+    pub access_token: Duration,
+    /// Of a refresh token that nobody uses.
+    pub refresh_token_idle: Duration,
+    /// Of a grant, however often it is refreshed.
+    pub refresh_token_absolute: Duration,
+    /// How long a lost answer to a refresh may be asked for again; `None`: as the kind of client suggests.
+    pub refresh_retry_window: Option<Duration>,
+    /// Of a sign-in.
+    pub session: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            authorization_code: Duration::from_mins(1),
+            access_token: Duration::from_mins(5),
+            refresh_token_idle: Duration::from_hours(30 * 24),
+            refresh_token_absolute: Duration::from_hours(365 * 24),
+            refresh_retry_window: None,
+            session: Duration::from_hours(12),
+        }
+    }
+}
