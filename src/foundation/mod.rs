@@ -8,4 +8,5 @@ pub mod clock;
 pub mod digest;
 pub mod id;
 pub mod random;
+pub mod sealing;
 pub mod secret;
