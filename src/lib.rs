@@ -3,4 +3,5 @@
 //! **Sign what can be signed; store only what must be taken back.**
 
 pub mod foundation;
+pub mod keys;
 pub mod protocol;
