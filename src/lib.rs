@@ -5,3 +5,4 @@
 pub mod foundation;
 pub mod keys;
 pub mod protocol;
+pub mod tokens;

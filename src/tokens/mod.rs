@@ -1,0 +1,3 @@
+//! Tokens: what a client receives, and what it may exchange for more.
+
+pub mod handle;
