@@ -4,5 +4,8 @@ pub mod error;
 pub mod grant_type;
 pub mod issuer;
 pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
 pub mod resource;
+pub mod response_type;
 pub mod scope;
