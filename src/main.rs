@@ -1,3 +1,7 @@
 //! The `jotsmith` program: parses the command line and runs one command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jotsmith::cli::run()
+}

@@ -6,8 +6,12 @@ use std::str::FromStr;
 /// A grant type that a client may be registered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GrantType {
+    /// `authorization_code` (RFC 6749 §4.1).
+    AuthorizationCode,
     /// `client_credentials` (RFC 6749 §4.4).
     ClientCredentials,
+    /// `refresh_token` (RFC 6749 §6).
+    RefreshToken,
 }
 
 /// The text names no grant type of this server.
@@ -17,12 +21,14 @@ pub struct UnknownGrantType;
 
 impl GrantType {
     /// Every grant type that the server has.
-    pub const ALL: [Self; 1] = [Self::ClientCredentials];
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::ClientCredentials, Self::RefreshToken];
 
     /// The name as it stands on the wire and in a client's `grant_types`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken => "refresh_token",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The vocabulary of the RFCs as types: parsed once at the edge, then passed inward as proof. No input or output here.
 
+pub mod claims;
 pub mod error;
 pub mod grant_type;
 pub mod issuer;
@@ -9,3 +10,4 @@ pub mod redirect_uri;
 pub mod resource;
 pub mod response_type;
 pub mod scope;
+pub mod server_metadata;

@@ -1,0 +1,100 @@
+//! The command line: one file a command.
+//!
+//! What a command gives goes to standard output, what it says about it to standard error. It exits with 0, with 1 when
+//! it failed, with 2 when it was called wrongly.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the terminal")]
+
+mod check;
+mod client;
+mod demo;
+mod keys;
+mod serve;
+mod token;
+mod user;
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use zeroize::Zeroizing;
+
+/// An OAuth 2.0 authorization server in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "jotsmith", version, about, arg_required_else_help = true)]
+#[command(after_help = "Example:\n  jotsmith demo        everything on loopback, with a client to try\n  jotsmith serve       the real thing, configured by config/local.toml")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Check(check::Check),
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    #[command(subcommand)]
+    User(user::User),
+    #[command(subcommand)]
+    Token(token::Token),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFiles {
+    /// A configuration file; may be repeated, later ones win. Without it: `JOTSMITH_CONFIG`, or config/default.toml and
+    /// config/local.toml, or /etc/jotsmith/*.toml.
+    #[arg(long = "config", value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Why a command failed: one sentence that says how to mend it.
+#[derive(Debug)]
+struct Failure(String);
+
+impl<E: fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Parses the command line, runs one command, and says how the process exits.
+pub fn run() -> ExitCode {
+    let outcome = match CommandLine::parse().command {
+        Command::Serve(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Client(command) => command.run(),
+        Command::User(command) => command.run(),
+        Command::Token(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("jotsmith: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads a secret from standard input; one trailing newline is not part of it.
+fn read_secret() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut secret = Zeroizing::new(Vec::new());
+    std::io::stdin().read_to_end(&mut secret)?;
+    if secret.ends_with(b"\n") {
+        secret.pop();
+        if secret.ends_with(b"\r") {
+            secret.pop();
+        }
+    }
+    if secret.is_empty() {
+        return Err("standard input is empty; pipe the secret in, such as: printf %s \"$SECRET\" | jotsmith ..".into());
+    }
+    Ok(secret)
+}

@@ -1,0 +1,34 @@
+//! `jotsmith user`: the hash of a password.
+
+use clap::{Args, Subcommand};
+
+use crate::foundation::random::OsRandom;
+use crate::foundation::slow_hash;
+
+use super::{Failure, read_secret};
+
+/// Hash a person's password.
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    HashPassword(HashPassword),
+}
+
+/// Read a password from standard input and print its argon2id hash for `password_hash`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  jotsmith user hash-password < password.txt")]
+pub(super) struct HashPassword {}
+
+impl User {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::HashPassword(HashPassword {}) => print_hash(),
+        }
+    }
+}
+
+/// Hashes what standard input holds and prints the hash.
+pub(super) fn print_hash() -> Result<(), Failure> {
+    let secret = read_secret()?;
+    println!("{}", slow_hash::hash_blocking(&secret, &OsRandom)?);
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! A registered client (RFC 6749 §2), judged: what is inconsistent, or would be insecure, is refused here.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::protocol::claims::{CustomClaims, ReservedClaim};
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::resource::{InvalidResource, ResourceIndicator};
+use crate::protocol::scope::{InvalidScope, Scope};
+
+use super::metadata::ClientMetadata;
+use super::secret_hash::{ClientSecretHash, InvalidSecretHash};
+
+/// A client identifier (RFC 6749 §2.2): no secret, unique in a server. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(Arc<str>);
+
+/// The longest client identifier, in bytes.
+const LONGEST_CLIENT_ID: usize = 255;
+
+/// How many secrets of one client may be live at once: the old one and the new one.
+const MOST_SECRETS: usize = 2;
+
+impl ClientId {
+    /// Reads an identifier: 1 to 255 printable ASCII characters (RFC 6749 appendix A.1).
+    pub fn parse(text: &str) -> Result<Self, InvalidClient> {
+        let is_visible = text.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
+        if text.is_empty() || text.len() > LONGEST_CLIENT_ID || !is_visible {
+            return Err(InvalidClient::ClientId);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The identifier as it was registered.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for ClientId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How a client proves at the token endpoint who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Debug, Clone)]
+pub enum AuthenticationMethod {
+    /// Not at all: a public client (RFC 6749 §2.1).
+    None,
+    /// With a secret, as HTTP Basic or in the body: either place is good, whichever was registered (RFC 6749 §2.3.1).
+    Secret(Vec<ClientSecretHash>),
+}
+
+/// A client that may be served.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The identifier.
+    pub id: ClientId,
+    /// A name for people.
+    pub name: Option<String>,
+    /// How the client authenticates.
+    pub authentication: AuthenticationMethod,
+    /// The grant types it may use.
+    pub grant_types: BTreeSet<GrantType>,
+    /// The scope it may ask for.
+    pub scope: Scope,
+    /// The scope of a request that names none; part of `scope`.
+    pub default_scope: Scope,
+    /// The resources it may ask for; `None`: all whose scope it has.
+    pub resources: Option<Vec<ResourceIndicator>>,
+    /// Added to its access tokens.
+    pub claims: CustomClaims,
+    /// How long its access tokens live; `None`: as the server's or the resource's.
+    pub access_token_lifetime: Option<Duration>,
+}
+
+/// Why a client's entry is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidClient {
+    /// The identifier is empty, too long or not printable.
+    #[error("client_id is 1 to 255 printable ASCII characters")]
+    ClientId,
+    /// `token_endpoint_auth_method` is none of ours.
+    #[error("token_endpoint_auth_method {0:?} is not one of client_secret_basic, client_secret_post, none")]
+    AuthenticationMethod(String),
+    /// A secret client without a secret.
+    #[error(
+        "client_secrets is empty; `jotsmith client new` makes a secret, or say token_endpoint_auth_method = \"none\""
+    )]
+    NoSecret,
+    /// More than two live secrets.
+    #[error("client_secrets has more than two entries; two may be live at once, remove the oldest")]
+    TooManySecrets,
+    /// A public client with a secret.
+    #[error("a public client (token_endpoint_auth_method = \"none\") has no client_secrets")]
+    PublicWithSecret,
+    /// A secret that is not a hash.
+    #[error(transparent)]
+    SecretHash(#[from] InvalidSecretHash),
+    /// A grant type that the server does not have.
+    #[error("grant_types has {0:?}, which is none of {known}", known = known_grant_types())]
+    GrantType(String),
+    /// RFC 6749 §4.4: the client credentials grant is for confidential clients alone.
+    #[error("a public client may not use client_credentials: anybody could (RFC 6749 §4.4)")]
+    PublicWithClientCredentials,
+    /// A refresh token is born in another grant.
+    #[error("grant_types has refresh_token without authorization_code, so there would never be one")]
+    RefreshTokenAlone,
+    /// `scope` or `default_scope` is malformed.
+    #[error("{0}: {1}")]
+    Scope(&'static str, InvalidScope),
+    /// `default_scope` has more than `scope`.
+    #[error("default_scope has more than scope")]
+    DefaultScope,
+    /// An entry of `resources` is malformed.
+    #[error("resources: {0}")]
+    Resource(#[from] InvalidResource),
+    /// An entry of `claims` would say what the server says.
+    #[error("claims: {0}")]
+    Claim(#[from] ReservedClaim),
+    /// `access_token_lifetime` is zero.
+    #[error("access_token_lifetime is zero")]
+    ZeroLifetime,
+}
+
+fn known_grant_types() -> String {
+    GrantType::ALL.map(GrantType::as_str).join(", ")
+}
+
+impl Client {
+    /// Judges an entry.
+    pub fn new(metadata: ClientMetadata) -> Result<Self, InvalidClient> {
+        let id = ClientId::parse(&metadata.client_id)?;
+        let authentication = authentication_method(&metadata)?;
+        let grant_types = grant_types(metadata.grant_types)?;
+        let is_public = matches!(authentication, AuthenticationMethod::None);
+        if is_public && grant_types.contains(&GrantType::ClientCredentials) {
+            return Err(InvalidClient::PublicWithClientCredentials);
+        }
+        if grant_types.contains(&GrantType::RefreshToken) && !grant_types.contains(&GrantType::AuthorizationCode) {
+            return Err(InvalidClient::RefreshTokenAlone);
+        }
+        let scope = scope("scope", &metadata.scope)?;
+        let default_scope = match &metadata.default_scope {
+            Some(text) => self::scope("default_scope", text)?,
+            None => scope.clone(),
+        };
+        if !default_scope.is_subset_of(&scope) {
+            return Err(InvalidClient::DefaultScope);
+        }
+        if metadata.access_token_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
+            return Err(InvalidClient::ZeroLifetime);
+        }
+        Ok(Self {
+            id,
+            name: metadata.client_name,
+            authentication,
+            grant_types,
+            scope,
+            default_scope,
+            resources: metadata.resources.map(|list| resources(&list)).transpose()?,
+            claims: CustomClaims::new(metadata.claims)?,
+            access_token_lifetime: metadata.access_token_lifetime,
+        })
+    }
+
+    /// Whether the client cannot keep a secret (RFC 6749 §2.1).
+    pub const fn is_public(&self) -> bool {
+        matches!(self.authentication, AuthenticationMethod::None)
+    }
+}
+
+fn authentication_method(metadata: &ClientMetadata) -> Result<AuthenticationMethod, InvalidClient> {
+    // RFC 7591 §2: "If unspecified or omitted, the default is client_secret_basic".
+    match metadata.token_endpoint_auth_method.as_deref().unwrap_or("client_secret_basic") {
+        "none" if metadata.client_secrets.is_empty() => Ok(AuthenticationMethod::None),
+        "none" => Err(InvalidClient::PublicWithSecret),
+        "client_secret_basic" | "client_secret_post" => match metadata.client_secrets.len() {
+            0 => Err(InvalidClient::NoSecret),
+            1..=MOST_SECRETS => {
+                let hashes = metadata.client_secrets.iter().map(|text| ClientSecretHash::parse(text));
+                Ok(AuthenticationMethod::Secret(hashes.collect::<Result<_, _>>()?))
+            }
+            _ => Err(InvalidClient::TooManySecrets),
+        },
+        other => Err(InvalidClient::AuthenticationMethod(other.to_owned())),
+    }
+}
+
+fn grant_types(names: Option<Vec<String>>) -> Result<BTreeSet<GrantType>, InvalidClient> {
+    // RFC 7591 §2: "If omitted, the default behavior is that the client will use only the authorization_code Grant Type".
+    let Some(names) = names else { return Ok(BTreeSet::from([GrantType::AuthorizationCode])) };
+    names.into_iter().map(|name| name.parse().map_err(|_| InvalidClient::GrantType(name))).collect()
+}
+
+fn scope(key: &'static str, text: &str) -> Result<Scope, InvalidClient> {
+    text.parse().map_err(|error| InvalidClient::Scope(key, error))
+}
+
+fn resources(list: &[String]) -> Result<Vec<ResourceIndicator>, InvalidClient> {
+    list.iter().map(|text| ResourceIndicator::parse(text).map_err(InvalidClient::from)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> ClientMetadata {
+        ClientMetadata {
+            client_id: "machine".to_owned(),
+            client_secrets: vec![ClientSecretHash::of_generated(b"secret")],
+            grant_types: Some(vec!["client_credentials".to_owned()]),
+            scope: "read write".to_owned(),
+            ..ClientMetadata::default()
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut ClientMetadata)) -> InvalidClient {
+        let mut metadata = machine();
+        change(&mut metadata);
+        Client::new(metadata).expect_err("refused")
+    }
+
+    #[test]
+    fn a_client_without_a_default_scope_gets_all_it_may_ask_for() {
+        let client = Client::new(machine()).expect("a sound client");
+        assert_eq!(client.default_scope, client.scope);
+        assert!(!client.is_public());
+    }
+
+    #[test]
+    fn what_is_inconsistent_or_insecure_is_refused() {
+        type Change = fn(&mut ClientMetadata);
+        let cases: [(Change, InvalidClient); 12] = [
+            (|m| m.client_id.clear(), InvalidClient::ClientId),
+            (|m| m.client_id = "café".to_owned(), InvalidClient::ClientId),
+            (|m| m.client_secrets.clear(), InvalidClient::NoSecret),
+            (|m| m.client_secrets = vec![m.client_secrets[0].clone(); 3], InvalidClient::TooManySecrets),
+            (|m| m.token_endpoint_auth_method = Some("none".to_owned()), InvalidClient::PublicWithSecret),
+            (
+                |m| {
+                    m.token_endpoint_auth_method = Some("none".to_owned());
+                    m.client_secrets.clear();
+                },
+                InvalidClient::PublicWithClientCredentials,
+            ),
+            (
+                |m| m.token_endpoint_auth_method = Some("tls_client_auth".to_owned()),
+                InvalidClient::AuthenticationMethod("tls_client_auth".to_owned()),
+            ),
+            (
+                |m| m.grant_types = Some(vec!["client_credential".to_owned()]),
+                InvalidClient::GrantType("client_credential".to_owned()),
+            ),
+            (|m| m.grant_types = Some(vec!["refresh_token".to_owned()]), InvalidClient::RefreshTokenAlone),
+            (|m| m.default_scope = Some("read admin".to_owned()), InvalidClient::DefaultScope),
+            (|m| m.scope = "read  write".to_owned(), InvalidClient::Scope("scope", InvalidScope)),
+            (|m| m.access_token_lifetime = Some(Duration::ZERO), InvalidClient::ZeroLifetime),
+        ];
+        for (change, why) in cases {
+            assert_eq!(refusal(change), why);
+        }
+    }
+
+    #[test]
+    fn a_claim_that_the_server_sets_is_refused() {
+        let why = refusal(|m| {
+            m.claims.insert("sub".to_owned(), "root".into());
+        });
+        assert_eq!(why, InvalidClient::Claim(ReservedClaim("sub".to_owned())));
+    }
+}

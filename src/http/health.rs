@@ -1,0 +1,41 @@
+//! Health, on the admin port alone: whether the process lives, and whether it can serve.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde::Serialize;
+
+use super::state::{ReloadOutcome, State};
+
+#[derive(Serialize)]
+struct Alive {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    status: &'static str,
+    reload: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reload_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reload_refused_at: Option<String>,
+}
+
+/// `GET /health/live`: the process answers.
+pub(super) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Alive { status: "live" })
+}
+
+/// `GET /health/ready`: keys can sign. A refused reload leaves the old configuration serving, so it is told in the
+/// body and does not make the server unready.
+pub(super) async fn ready(state: Data<State>) -> HttpResponse {
+    let can_sign = state.live().keys.can_sign(state.now());
+    let outcome = state.reload_outcome();
+    let (reload, reload_error, refused_at) = match &*outcome {
+        ReloadOutcome::Loaded => ("loaded", None, None),
+        ReloadOutcome::Refused { at, error } => ("refused", Some(error.as_str()), Some(at.to_string())),
+    };
+    let mut response = if can_sign { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    let status = if can_sign { "ready" } else { "no signing key" };
+    response.json(Ready { status, reload, reload_error, reload_refused_at: refused_at })
+}

@@ -1,0 +1,57 @@
+//! The metadata document (RFC 8414): assembled from what is configured, so that it describes exactly what is there.
+
+use std::collections::BTreeSet;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::web::{Bytes, Data};
+
+use crate::clients::{AuthenticationMethod, ClientRegistry};
+use crate::grant_types::TokenRequest;
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::issuer::Issuer;
+use crate::protocol::server_metadata::ServerMetadata;
+
+use super::endpoint;
+use super::headers::{ANY_ORIGIN, NO_SNIFF};
+use super::state::State;
+
+/// Assembles and renders the document.
+///
+/// # Panics
+/// Never: a document of strings is always JSON.
+pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
+    let document = ServerMetadata {
+        issuer: issuer.as_str().to_owned(),
+        token_endpoint: issuer.endpoint(endpoint::TOKEN),
+        jwks_uri: issuer.endpoint(endpoint::JWKS),
+        scopes_supported: scopes(clients),
+        response_types_supported: Vec::new(),
+        grant_types_supported: TokenRequest::GRANT_TYPES.map(GrantType::as_str).to_vec(),
+        token_endpoint_auth_methods_supported: authentication_methods(clients),
+    };
+    serde_json::to_vec(&document).expect("strings are always JSON").into()
+}
+
+fn scopes(clients: &ClientRegistry) -> Vec<String> {
+    let tokens: BTreeSet<&str> = clients.iter().flat_map(|client| client.scope.tokens()).collect();
+    tokens.into_iter().map(str::to_owned).collect()
+}
+
+fn authentication_methods(clients: &ClientRegistry) -> Vec<&'static str> {
+    let mut methods = vec!["client_secret_basic", "client_secret_post"];
+    if clients.iter().any(|client| matches!(client.authentication, AuthenticationMethod::None)) {
+        methods.push("none");
+    }
+    methods
+}
+
+/// `GET /.well-known/oauth-authorization-server`.
+pub(super) async fn metadata(state: Data<State>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")))
+        .insert_header(ANY_ORIGIN)
+        .insert_header(NO_SNIFF)
+        .body(state.live().metadata.clone())
+}

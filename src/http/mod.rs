@@ -1,0 +1,71 @@
+//! The HTTP skin: parse, call, render. This file is the route table.
+
+pub mod error_response;
+mod form;
+mod headers;
+mod health;
+mod jwks;
+pub mod live;
+mod metadata;
+mod network;
+mod presented_credentials;
+pub mod state;
+mod token;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource, guard};
+
+use crate::protocol::issuer::Issuer;
+
+pub use metadata::render as render_metadata;
+
+/// The name under which the metadata is well known (RFC 8414 §3).
+const METADATA_NAME: &str = "oauth-authorization-server";
+
+/// The routes of the public port. Every endpoint lies under the issuer's path; the metadata's name stands before it.
+pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let (path, metadata) = (issuer.path().to_owned(), issuer.well_known_path(METADATA_NAME));
+    move |routes| {
+        routes
+            .service(post(&format!("{path}{}", endpoint::TOKEN)).route(web::post().to(token::token)))
+            .service(get(&format!("{path}{}", endpoint::JWKS)).route(read().to(jwks::jwks)))
+            .service(get(&metadata).route(read().to(metadata::metadata)))
+            .default_service(web::to(not_found));
+    }
+}
+
+/// The routes of the admin port.
+pub fn admin_routes(routes: &mut ServiceConfig) {
+    routes
+        .service(get("/health/live").route(read().to(health::live)))
+        .service(get("/health/ready").route(read().to(health::ready)))
+        .default_service(web::to(not_found));
+}
+
+/// Where the endpoints lie under the issuer's path; the metadata names the same ones.
+mod endpoint {
+    pub(super) const TOKEN: &str = "/token";
+    pub(super) const JWKS: &str = "/.well-known/jwks.json";
+}
+
+fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn get(path: &str) -> Resource {
+    resource(path, "GET, HEAD")
+}
+
+fn post(path: &str) -> Resource {
+    resource(path, "POST")
+}
+
+/// A path that refuses every method but those that it has a route for.
+fn resource(path: &str, allow: &'static str) -> Resource {
+    web::resource(path.to_owned())
+        .default_service(web::to(async move |request: HttpRequest| error_response::method_not_allowed(&request, allow)))
+}
+
+async fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().content_type("text/plain").body("There is nothing here.\n")
+}

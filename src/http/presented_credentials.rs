@@ -1,0 +1,168 @@
+//! What a request presents to prove which client sent it (RFC 6749 §2.3): read here, judged in `clients::authentication`.
+//!
+//! Exactly one way: a header and a body that both carry credentials are refused, whatever they say.
+
+use std::borrow::Cow;
+
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode;
+
+use crate::clients::authentication::PresentedCredentials;
+use crate::foundation::secret::SecretString;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::parameters::Parameters;
+
+/// Why no credentials can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CredentialsRefused {
+    /// Neither the header nor the body names a client.
+    #[error("the request names no client")]
+    Missing,
+    /// The `Authorization` header is not Basic, or not well formed.
+    #[error("the Authorization header is not well-formed Basic")]
+    MalformedHeader,
+    /// Credentials in the header and in the body, or two headers (RFC 6749 §2.3).
+    #[error("the request authenticates in more than one way")]
+    TwoMethods,
+    /// `client_id` in the body is not the one in the header.
+    #[error("client_id in the body is not the client of the Authorization header")]
+    TwoClients,
+}
+
+impl From<CredentialsRefused> for OAuthError {
+    fn from(reason: CredentialsRefused) -> Self {
+        match reason {
+            CredentialsRefused::Missing | CredentialsRefused::MalformedHeader => {
+                Self::new(ErrorCode::InvalidClient, "Client authentication failed.")
+            }
+            CredentialsRefused::TwoMethods => {
+                Self::new(ErrorCode::InvalidRequest, "The request authenticates in more than one way.")
+            }
+            CredentialsRefused::TwoClients => {
+                Self::new(ErrorCode::InvalidRequest, "The request names two different clients.")
+            }
+        }
+        .because(reason)
+    }
+}
+
+/// Reads the one way in which the request authenticates.
+pub(super) fn read(
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+) -> Result<PresentedCredentials, CredentialsRefused> {
+    let mut authorization = headers.get_all(header::AUTHORIZATION);
+    let in_body = parameters.optional("client_id");
+    let secret_in_body = parameters.optional("client_secret");
+    match (authorization.next(), authorization.next()) {
+        (Some(_), Some(_)) => Err(CredentialsRefused::TwoMethods),
+        (Some(_), None) if secret_in_body.is_some() => Err(CredentialsRefused::TwoMethods),
+        (Some(value), None) => {
+            let presented = basic(value).ok_or(CredentialsRefused::MalformedHeader)?;
+            match in_body {
+                Some(client_id) if client_id != presented.client_id() => Err(CredentialsRefused::TwoClients),
+                _ => Ok(presented),
+            }
+        }
+        (None, _) => {
+            let client_id = in_body.ok_or(CredentialsRefused::Missing)?.to_owned();
+            Ok(match secret_in_body {
+                Some(secret) => PresentedCredentials::Secret { client_id, client_secret: SecretString::from(secret) },
+                None => PresentedCredentials::None { client_id },
+            })
+        }
+    }
+}
+
+/// RFC 6749 §2.3.1: identifier and secret are each form-encoded before they are joined by a colon and base64-encoded.
+/// An empty password is no secret: it is how a public client says `none` in a header.
+fn basic(value: &HeaderValue) -> Option<PresentedCredentials> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let joined = STANDARD.decode(token.trim_start_matches(' ')).ok()?;
+    let colon = joined.iter().position(|byte| *byte == b':')?;
+    let client_id = form_decode(&joined[..colon])?;
+    let secret = form_decode(&joined[colon + 1..])?;
+    if client_id.is_empty() {
+        return None;
+    }
+    Some(if secret.is_empty() {
+        PresentedCredentials::None { client_id }
+    } else {
+        PresentedCredentials::Secret { client_id, client_secret: SecretString::from(secret) }
+    })
+}
+
+fn form_decode(encoded: &[u8]) -> Option<String> {
+    let spaced: Cow<'_, [u8]> = if encoded.contains(&b'+') {
+        encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect()
+    } else {
+        encoded.into()
+    };
+    percent_decode(&spaced).decode_utf8().ok().map(Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foundation::secret::ExposeSecret as _;
+
+    fn presented(header: Option<&str>, body: &str) -> Result<(String, Option<String>), CredentialsRefused> {
+        let mut headers = HeaderMap::new();
+        if let Some(text) = header {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(text).expect("a header value"));
+        }
+        let parameters = Parameters::parse(body.as_bytes()).expect("a form");
+        read(&headers, &parameters).map(|presented| match presented {
+            PresentedCredentials::None { client_id } => (client_id, None),
+            PresentedCredentials::Secret { client_id, client_secret } => {
+                (client_id, Some(client_secret.expose_secret().to_owned()))
+            }
+        })
+    }
+
+    fn is(client_id: &str, secret: Option<&str>) -> Result<(String, Option<String>), CredentialsRefused> {
+        Ok((client_id.to_owned(), secret.map(str::to_owned)))
+    }
+
+    #[test]
+    fn the_example_of_rfc_6749_section_2_3_1_is_read_from_header_and_body() {
+        let header = "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3";
+        assert_eq!(presented(Some(header), ""), is("s6BhdRkqt3", Some("7Fjfp0ZBr1KtDRbnfVdmIw")));
+        let body = "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw";
+        assert_eq!(presented(None, body), is("s6BhdRkqt3", Some("7Fjfp0ZBr1KtDRbnfVdmIw")));
+    }
+
+    #[test]
+    fn both_halves_of_a_basic_header_are_form_decoded() {
+        let header = format!("bAsIc {}", STANDARD.encode("a%3Ab+c:p%25%2Bw%C3%A9:x"));
+        assert_eq!(presented(Some(&header), ""), is("a:b c", Some("p%+w\u{e9}:x")));
+    }
+
+    #[test]
+    fn an_empty_password_is_no_secret() {
+        let header = format!("Basic {}", STANDARD.encode("public:"));
+        assert_eq!(presented(Some(&header), ""), is("public", None));
+        assert_eq!(presented(None, "client_id=public&client_secret="), is("public", None));
+    }
+
+    #[test]
+    fn two_ways_at_once_are_refused_and_an_equal_client_id_is_not_a_second_way() {
+        let header = format!("Basic {}", STANDARD.encode("one:secret"));
+        assert_eq!(presented(Some(&header), "client_id=one"), is("one", Some("secret")));
+        assert_eq!(presented(Some(&header), "client_id=two"), Err(CredentialsRefused::TwoClients));
+        assert_eq!(presented(Some(&header), "client_secret=secret"), Err(CredentialsRefused::TwoMethods));
+    }
+
+    #[test]
+    fn a_header_that_is_not_well_formed_basic_is_refused() {
+        for text in ["Basic", "Basic !", "Basic b25l", "Bearer b25lOnR3bw==", "Basic Og==", "Basic JWZmOmE="] {
+            assert_eq!(presented(Some(text), ""), Err(CredentialsRefused::MalformedHeader), "{text}");
+        }
+        assert_eq!(presented(None, "scope=read"), Err(CredentialsRefused::Missing));
+    }
+}

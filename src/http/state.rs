@@ -1,0 +1,69 @@
+//! What lives as long as the process.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::foundation::clock::{Clock, Timestamp};
+
+use super::live::Live;
+
+/// How the last attempt to load the configuration went.
+#[derive(Debug, Clone, Default)]
+pub enum ReloadOutcome {
+    /// What is live is what is written.
+    #[default]
+    Loaded,
+    /// What is written was refused; what was live before still is.
+    Refused {
+        /// When.
+        at: Timestamp,
+        /// Why, for the operator.
+        error: String,
+    },
+}
+
+/// The process: a clock, and the snapshot of the moment.
+pub struct State {
+    live: ArcSwap<Live>,
+    reload: ArcSwap<ReloadOutcome>,
+    clock: Arc<dyn Clock>,
+}
+
+impl State {
+    /// A process that serves `live`.
+    pub fn new(live: Live, clock: Arc<dyn Clock>) -> Self {
+        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock }
+    }
+
+    /// The snapshot of the moment, for a request that does not wait in between. Load it once a request.
+    pub fn live(&self) -> Guard<Arc<Live>> {
+        self.live.load()
+    }
+
+    /// The snapshot of the moment, for a request that waits in between.
+    pub fn live_for_long(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Puts a new snapshot in the place of the old one; running requests keep the one they loaded.
+    pub fn replace(&self, live: Live) {
+        self.live.store(Arc::new(live));
+        self.reload.store(Arc::new(ReloadOutcome::Loaded));
+    }
+
+    /// Notes that what is written was refused.
+    pub fn refuse(&self, error: String) {
+        self.reload.store(Arc::new(ReloadOutcome::Refused { at: self.now(), error }));
+    }
+
+    /// How the last attempt to load the configuration went.
+    pub fn reload_outcome(&self) -> Arc<ReloadOutcome> {
+        self.reload.load_full()
+    }
+}

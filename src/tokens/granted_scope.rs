@@ -1,0 +1,45 @@
+//! Which scope a request gets (RFC 6749 §3.3): what it asks for or the client's default, never more than the client
+//! may have, and of that what the resource understands.
+
+use crate::clients::Client;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::scope::Scope;
+
+use super::audience::ProtectedResource;
+
+/// Why a request gets no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeRefused {
+    /// The text breaks the grammar.
+    #[error("scope is malformed")]
+    Malformed,
+    /// The client is not registered for all of it.
+    #[error("scope is unknown, or more than the client is registered for")]
+    BeyondClient,
+    /// The resource understands none of it.
+    #[error("the resource has none of this scope")]
+    NotOfResource,
+}
+
+impl From<ScopeRefused> for OAuthError {
+    fn from(reason: ScopeRefused) -> Self {
+        Self::new(ErrorCode::InvalidScope, "The requested scope is unknown, malformed or more than may be had.")
+            .because(reason)
+    }
+}
+
+/// The scope that a client's request is granted, before anybody narrows it further.
+pub fn requested_scope(client: &Client, requested: Option<&str>) -> Result<Scope, ScopeRefused> {
+    let Some(text) = requested else { return Ok(client.default_scope.clone()) };
+    let scope: Scope = text.parse().map_err(|_| ScopeRefused::Malformed)?;
+    if scope.is_subset_of(&client.scope) { Ok(scope) } else { Err(ScopeRefused::BeyondClient) }
+}
+
+/// The part of `scope` that means something to `resource`. Some must be left when there was any.
+pub fn scope_of_resource(scope: &Scope, resource: &ProtectedResource) -> Result<Scope, ScopeRefused> {
+    let narrowed = match &resource.scope {
+        Some(understood) => scope.intersection(understood),
+        None => scope.clone(),
+    };
+    if narrowed.is_empty() && !scope.is_empty() { Err(ScopeRefused::NotOfResource) } else { Ok(narrowed) }
+}

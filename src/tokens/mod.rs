@@ -1,0 +1,8 @@
+//! Tokens: what one says, who it is for, how long it lives, and the one place that mints it.
+
+pub mod access_token;
+pub mod audience;
+pub mod granted_scope;
+pub mod issuer;
+pub mod lifetimes;
+pub mod response;
