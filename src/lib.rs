@@ -3,4 +3,6 @@
 //! **Sign what can be signed; store only what must be taken back.**
 
 pub mod foundation;
+pub mod keys;
 pub mod protocol;
+pub mod tokens;

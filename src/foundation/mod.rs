@@ -10,6 +10,7 @@ pub mod id;
 pub mod keyed_digest;
 pub mod network;
 pub mod random;
+pub mod sealing;
 pub mod secret;
 pub mod slow_hash;
 pub mod verified_secrets;

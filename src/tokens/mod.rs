@@ -3,6 +3,7 @@
 pub mod access_token;
 pub mod audience;
 pub mod granted_scope;
+pub mod handle;
 pub mod issuer;
 pub mod lifetimes;
 pub mod response;
