@@ -6,7 +6,7 @@ RUN cargo build --release --locked && install -D target/release/jotsmith /out/us
  && install -d -m 0750 /out/var/lib/jotsmith/config /out/var/lib/jotsmith/keys /out/var/lib/jotsmith/data \
  && install -m 0644 config/default.toml /out/var/lib/jotsmith/config/default.toml
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
 COPY --from=build --chown=65532:65532 /out /
 USER 65532:65532
 WORKDIR /var/lib/jotsmith

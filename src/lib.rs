@@ -1,8 +1,52 @@
-//! Jotsmith, an OAuth 2.0 authorization server.
+//! Jotsmith, an OAuth 2.0 authorization server in one binary.
 //!
-//! **Sign what can be signed; store only what must be taken back.**
+//! **Sign what can be signed; store only what must be taken back.** Access tokens are signed and not stored: resource
+//! servers verify them offline with the published key set. So a request for one touches no disk.
+//!
+//! # The house
+//!
+//! Folders are protocol nouns, files are protocol rules: a rule is found by its file's name. A port (a trait) lives with
+//! the concept that needs it, its backend in `store`. HTTP is a thin skin: no grant type sees a request object, a
+//! database or a key.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`cli`] | one file a command |
+//! | [`startup`] | settings become keys, a live snapshot and a running server; reload |
+//! | [`http`] | the route table, the endpoints, errors on the wire |
+//! | [`config`] | layers, files and variables; reads, and judges by calling the domain's own constructors |
+//! | [`telemetry`] | logs and the span around every request |
+//! | [`grant_types`] | one file a grant type, and the list of them |
+//! | [`tokens`] | what a token says, who it is for, how long it lives, and the one place that mints it |
+//! | [`clients`] | registrations, and how a client proves who it is |
+//! | [`keys`] | signing keys, when each works, the published set, and the verification of what comes in |
+//! | [`protocol`] | the RFCs' vocabulary as types; no input or output |
+//! | [`foundation`] | time, randomness, digests, secrets |
+//!
+//! # The import rule
+//!
+//! A room imports only rooms that stand to its right; rooms between braces never import each other. Each outside crate
+//! has one home. `tests/architecture.rs` holds both.
+//!
+//! ```text
+//! main -> cli -> demo -> startup -> { http | store | config | telemetry | resource_server } -> grant_types
+//!      -> { authorize | device } -> tokens -> clients -> { login | proof_of_possession } -> { keys | outbound }
+//!      -> protocol -> foundation
+//! ```
+//!
+//! # A walk
+//!
+//! A request for client credentials goes only downward, and the answer comes back the same way:
+//! `http/token` → `clients/authentication` → `grant_types/client_credentials` → `tokens/issuer` → `keys/key_ring`.
 
+//pub mod cli;
+pub mod clients;
+//pub mod config;
 pub mod foundation;
+pub mod grant_types;
+pub mod http;
 pub mod keys;
 pub mod protocol;
+//pub mod startup;
+pub mod telemetry;
 pub mod tokens;

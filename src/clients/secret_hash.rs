@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::foundation::digest::{self, SHA256_BYTES};
-use crate::foundation::slow_hash::{InvalidPasswordHash, PasswordHash};
+use crate::foundation::password_hash::{InvalidPasswordHash, PasswordHash};
 use crate::foundation::{base64url, secret};
 
 const SHA256_PREFIX: &str = "sha256:";

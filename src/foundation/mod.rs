@@ -9,6 +9,7 @@ pub mod digest;
 pub mod id;
 pub mod keyed_digest;
 pub mod network;
+pub mod password_hash;
 pub mod random;
 pub mod sealing;
 pub mod secret;

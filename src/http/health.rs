@@ -29,7 +29,7 @@ pub(super) async fn live() -> HttpResponse {
 /// `GET /health/ready`: keys can sign. A refused reload leaves the old configuration serving, so it is told in the
 /// body and does not make the server unready.
 pub(super) async fn ready(state: Data<State>) -> HttpResponse {
-    let can_sign = state.live().keys.can_sign(state.now());
+    let can_sign = state.live().keys.algorithms(state.now()).next().is_some();
     let outcome = state.reload_outcome();
     let (reload, reload_error, refused_at) = match &*outcome {
         ReloadOutcome::Loaded => ("loaded", None, None),

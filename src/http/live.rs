@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::clients::ClientRegistry;
 use crate::clients::authentication::SecretVerifier;
-use crate::keys::KeyRing;
+use crate::keys::key_ring::KeyRing;
 use crate::tokens::audience::ProtectedResources;
 use crate::tokens::issuer::TokenIssuer;
 

@@ -12,6 +12,8 @@ mod presented_credentials;
 pub mod state;
 mod token;
 
+use std::future::ready;
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
@@ -62,8 +64,8 @@ fn post(path: &str) -> Resource {
 
 /// A path that refuses every method but those that it has a route for.
 fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path.to_owned())
-        .default_service(web::to(async move |request: HttpRequest| error_response::method_not_allowed(&request, allow)))
+    let refuse = move |request: HttpRequest| ready(error_response::method_not_allowed(&request, allow));
+    web::resource(path.to_owned()).default_service(web::to(refuse))
 }
 
 async fn not_found() -> HttpResponse {

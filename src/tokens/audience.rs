@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::{Client, ClientId};
-use crate::keys::Algorithm;
+use crate::keys::algorithm::Algorithm;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;

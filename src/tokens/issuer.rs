@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
-use crate::keys::{KeyRing, NoSigningKey, TokenType};
+use crate::keys::key_ring::{KeyRing, NotSigned};
+use crate::keys::token_type::TokenType;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
@@ -49,7 +50,7 @@ impl TokenIssuer {
         authorization: &Authorization<'_>,
         requested: Option<&Scope>,
         now: Timestamp,
-    ) -> Result<TokenResponse, NoSigningKey> {
+    ) -> Result<TokenResponse, NotSigned> {
         let Authorization { client, subject, scope, resource } = *authorization;
         let lifetime = self.lifetime(client, resource);
         let iat = now.as_seconds();
@@ -82,8 +83,8 @@ impl TokenIssuer {
     }
 }
 
-impl From<NoSigningKey> for OAuthError {
-    fn from(reason: NoSigningKey) -> Self {
+impl From<NotSigned> for OAuthError {
+    fn from(reason: NotSigned) -> Self {
         Self::new(ErrorCode::ServerError, "The server cannot sign tokens now.").because(reason)
     }
 }

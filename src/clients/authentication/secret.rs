@@ -4,7 +4,8 @@ use crate::foundation::digest;
 use crate::foundation::network::Network;
 use crate::foundation::random::Random;
 use crate::foundation::secret::{ExposeSecret as _, SecretString};
-use crate::foundation::slow_hash::{Password, SlowHash};
+use crate::foundation::password_hash::Password;
+use crate::foundation::slow_hash::SlowHash;
 use crate::foundation::verified_secrets::VerifiedSecrets;
 
 use crate::clients::secret_hash::ClientSecretHash;

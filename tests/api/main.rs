@@ -1,0 +1,16 @@
+//! The server from outside: started as `jotsmith serve` starts it, on a free port, with a clock that the test moves.
+
+mod harness;
+
+mod client_authentication;
+mod client_credentials;
+mod command_line;
+mod configuration_errors;
+mod health;
+mod key_set;
+mod logs;
+mod metadata;
+mod offline_verification;
+mod reload;
+mod token_errors;
+mod unfamiliar_clients;
