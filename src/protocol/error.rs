@@ -41,6 +41,10 @@ pub enum ErrorCode {
     ConsentRequired,
     /// `prompt=none` and something must be shown (OpenID Connect Core §3.1.2.6).
     InteractionRequired,
+    /// The server does not take the request as a JWT (RFC 9101 §7).
+    RequestNotSupported,
+    /// The server does not fetch the request from an address (RFC 9101 §7).
+    RequestUriNotSupported,
 }
 
 impl ErrorCode {
@@ -61,6 +65,8 @@ impl ErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
         }
     }
 }
