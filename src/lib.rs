@@ -40,15 +40,15 @@
 //! A request for client credentials goes only downward, and the answer comes back the same way:
 //! `http/token` → `clients/authentication` → `grant_types/client_credentials` → `tokens/issuer` → `keys/key_ring`.
 
-//pub mod cli;
 pub mod authorize;
+pub mod cli;
 pub mod clients;
-//pub mod config;
+pub mod config;
 pub mod foundation;
 pub mod grant_types;
 pub mod http;
 pub mod keys;
 pub mod protocol;
-//pub mod startup;
+pub mod startup;
 pub mod telemetry;
 pub mod tokens;

@@ -6,50 +6,44 @@ use actix_web::{Error, HttpMessage as _};
 use tracing::Span;
 use tracing::field::{Empty, display};
 use tracing_actix_web::{RequestId, RootSpanBuilder};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// Text on a terminal, else JSON.
-    #[default]
-    Auto,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLines {
     /// For people.
-    Text,
+    Text {
+        /// With colours.
+        is_coloured: bool,
+    },
     /// One object a line, for programs.
     Json,
 }
 
-/// The text is no log level or filter.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a log level such as error, warn, info, debug or trace")]
+/// The text is neither a level nor a list of `target=level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("log.level is a level such as info, or a list such as warn,jotsmith=debug")]
 pub struct InvalidLevel;
 
-/// Sends log lines of at least `level` to `writer` from now on, for the whole process. A second call changes nothing.
-pub fn start<W>(format: LogFormat, level: &str, is_terminal: bool, writer: W) -> Result<(), InvalidLevel>
+/// Sends log lines to `writer` from now on, for the whole process: those of at least `level`, which may also be a list
+/// of `target=level`. A second call changes nothing.
+pub fn start<W>(lines: LogLines, level: &str, writer: W) -> Result<(), InvalidLevel>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = filter(level)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
-    let is_text = match format {
-        LogFormat::Auto => is_terminal,
-        LogFormat::Text => true,
-        LogFormat::Json => false,
+    let wanted: Targets = level.parse().map_err(|_| InvalidLevel)?;
+    let log = tracing_subscriber::fmt::layer().with_writer(writer);
+    let log = match lines {
+        LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).boxed(),
+        LogLines::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
     };
     // An error means that a subscriber is there already, which is what a second server in one process wants.
-    let _ = if is_text {
-        lines.with_ansi(is_terminal).try_init()
-    } else {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
-    };
+    let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
     Ok(())
-}
-
-/// Reads `log.level`: a level, or a list of `target=level` as `tracing-subscriber` knows it.
-pub fn filter(level: &str) -> Result<EnvFilter, InvalidLevel> {
-    EnvFilter::try_new(level).map_err(|_| InvalidLevel)
 }
 
 /// The span around every request: its route, method, identifier, and what the endpoints add.

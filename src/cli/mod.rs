@@ -20,10 +20,15 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use zeroize::Zeroizing;
 
+use crate::config::Environment;
+use crate::startup::Source;
+
 /// An OAuth 2.0 authorization server in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "jotsmith", version, about, arg_required_else_help = true)]
-#[command(after_help = "Example:\n  jotsmith demo        everything on loopback, with a client to try\n  jotsmith serve       the real thing, configured by config/local.toml")]
+#[command(
+    after_help = "Example:\n  jotsmith demo        everything on loopback, with a client to try\n  jotsmith serve       the real thing, configured by config/local.toml"
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +56,12 @@ struct ConfigFiles {
     /// config/local.toml, or /etc/jotsmith/*.toml.
     #[arg(long = "config", value_name = "FILE")]
     files: Vec<PathBuf>,
+}
+
+impl ConfigFiles {
+    fn source(self) -> Source {
+        Source { files: self.files, environment: Environment::of_process() }
+    }
 }
 
 /// Why a command failed: one sentence that says how to mend it.

@@ -4,12 +4,13 @@ use std::io::IsTerminal as _;
 
 use clap::Args;
 
-use crate::startup::{Foundations, Server};
-use crate::telemetry;
+use crate::config::{LogFormat, LogSettings};
+use crate::startup::{self, Foundations};
+use crate::telemetry::{self, InvalidLevel, LogLines};
 
 use super::{ConfigFiles, Failure};
 
-/// Run the server. SIGHUP loads the configuration again, SIGTERM ends running requests and stops.
+/// Run the server. SIGHUP loads the configuration again; SIGTERM ends running requests and stops.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jotsmith serve\n  jotsmith serve --config /etc/jotsmith/main.toml --config /etc/jotsmith/clients.toml"
@@ -21,11 +22,19 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let sources = self.config.sources();
-        let settings = sources.load()?;
-        telemetry::start(settings.log.format, &settings.log.level, std::io::stderr().is_terminal(), std::io::stderr)?;
-        let server = Server::build(sources, settings, Foundations::of_the_system())?;
-        actix_web::rt::System::new().block_on(server.run_until_signal())?;
-        Ok(())
+        let source = self.config.source();
+        start_log(&source.load()?.log)?;
+        Ok(startup::serve(source, Foundations::of_the_machine(), |_| {})?)
     }
+}
+
+/// Logs to standard error as the settings say.
+pub(super) fn start_log(settings: &LogSettings) -> Result<(), InvalidLevel> {
+    let is_terminal = std::io::stderr().is_terminal();
+    let lines = match settings.format {
+        LogFormat::Json => LogLines::Json,
+        LogFormat::Auto if !is_terminal => LogLines::Json,
+        LogFormat::Auto | LogFormat::Text => LogLines::Text { is_coloured: is_terminal },
+    };
+    telemetry::start(lines, &settings.level, std::io::stderr)
 }

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::foundation::password_hash::{Cost, Password, PasswordHash};
 use crate::foundation::random::OsRandom;
-use crate::foundation::slow_hash;
 
 use super::{Failure, read_secret};
 
@@ -15,7 +15,9 @@ pub(super) enum User {
 
 /// Read a password from standard input and print its argon2id hash for `password_hash`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  jotsmith user hash-password < password.txt")]
+#[command(
+    after_help = "Example:\n  jotsmith user hash-password < password.txt\n\nOne newline at the end is not part of the password."
+)]
 pub(super) struct HashPassword {}
 
 impl User {
@@ -28,7 +30,7 @@ impl User {
 
 /// Hashes what standard input holds and prints the hash.
 pub(super) fn print_hash() -> Result<(), Failure> {
-    let secret = read_secret()?;
-    println!("{}", slow_hash::hash_blocking(&secret, &OsRandom)?);
+    let password = Password::new(&*read_secret()?)?;
+    println!("{}", PasswordHash::hash_blocking(&password, Cost::RECOMMENDED, &OsRandom).to_phc_string());
     Ok(())
 }

@@ -19,6 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
 use crate::protocol::issuer::Issuer;
 
+pub use headers::name_request;
 pub use metadata::render as render_metadata;
 
 /// The name under which the metadata is well known (RFC 8414 §3).

@@ -1,5 +1,6 @@
-//! The algorithms that we sign with, under their JOSE names (RFC 7518 §3.1, RFC 8037 §3.1). All are asymmetric: a verifier
-//! holds nothing with which it could sign, and there is no `none`.
+//! The algorithms that we sign with, under their JOSE names (RFC 7518 §3.1, RFC 8037 §3.1).
+//!
+//! All are asymmetric: a verifier holds nothing with which it could sign. There is no `none`.
 
 use std::borrow::Cow;
 use std::fmt;

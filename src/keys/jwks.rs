@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::jwk::{Jwk, JwkSet};
-use super::jws::VerificationKeys;
+use super::jwk::{Jwk, JwkSet, VerificationKeys};
 use crate::foundation::base64url;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::digest::sha256;

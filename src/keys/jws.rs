@@ -7,14 +7,12 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm as JoseAlgorithm, DecodingKey};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
-use super::jwk::{Jwk, JwkSet};
+use super::jwk::VerificationKeys;
 use super::token_type::TokenType;
 use crate::foundation::base64url;
 use crate::foundation::clock::Timestamp;
@@ -55,7 +53,7 @@ pub enum JwsRefused {
     #[error("its header has no `kid`")]
     NoKid,
     /// No published key has its `kid`.
-    #[error("its `kid` is none of a published key")]
+    #[error("no published key has its `kid`")]
     UnknownKey,
     /// The key with its `kid` is one of another algorithm.
     #[error("its `alg` is not the one of its key")]
@@ -84,74 +82,6 @@ pub enum JwsRefused {
         /// Its `nbf`.
         from: Timestamp,
     },
-}
-
-/// Public keys to verify with, ready for use.
-#[derive(Debug, Clone, Default)]
-pub struct VerificationKeys(Vec<VerificationKey>);
-
-#[derive(Debug, Clone)]
-struct VerificationKey {
-    kid: String,
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
-/// The text is not a JWK Set (RFC 7517 §5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a JWK Set: a JSON object with `keys`")]
-pub struct InvalidKeySet;
-
-impl VerificationKeys {
-    /// Reads a JWK Set. Keys that are not for signatures of one of our algorithms are left out, as are keys without a
-    /// `kid` (RFC 7517 §5).
-    pub fn from_json(json: &[u8]) -> Result<Self, InvalidKeySet> {
-        let set: JwkSet = serde_json::from_slice(json).map_err(|_| InvalidKeySet)?;
-        Ok(set.keys.iter().collect())
-    }
-
-    fn find(&self, kid: &str) -> Option<&VerificationKey> {
-        self.0.iter().find(|key| key.kid == kid)
-    }
-}
-
-impl<'a> FromIterator<&'a Jwk> for VerificationKeys {
-    fn from_iter<I: IntoIterator<Item = &'a Jwk>>(jwks: I) -> Self {
-        Self(jwks.into_iter().filter_map(VerificationKey::from_jwk).collect())
-    }
-}
-
-impl VerificationKey {
-    fn from_jwk(jwk: &Jwk) -> Option<Self> {
-        // The kind of key alone says what it may verify, so that nothing can make an RSA key a MAC's secret.
-        let algorithm = match &jwk.algorithm {
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::Es256,
-            AlgorithmParameters::RSA(_) => Algorithm::Rs256,
-            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDsa,
-            _ => return None,
-        };
-        let common = &jwk.common;
-        let is_for_it = common.key_algorithm.is_none_or(|said| said == KeyAlgorithm::from(jose(algorithm)));
-        let is_for_signatures = common.public_key_use.as_ref().is_none_or(|said| *said == PublicKeyUse::Signature);
-        if !is_for_it || !is_for_signatures {
-            return None;
-        }
-        Some(Self { kid: common.key_id.clone()?, algorithm, key: DecodingKey::from_jwk(jwk).ok()? })
-    }
-
-    fn has_signed(&self, signing_input: &str, signature: &str) -> bool {
-        let verified =
-            jsonwebtoken::crypto::verify(signature, signing_input.as_bytes(), &self.key, jose(self.algorithm));
-        matches!(verified, Ok(true))
-    }
-}
-
-const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
-    match algorithm {
-        Algorithm::Es256 => JoseAlgorithm::ES256,
-        Algorithm::Rs256 => JoseAlgorithm::RS256,
-        Algorithm::EdDsa => JoseAlgorithm::EdDSA,
-    }
 }
 
 /// Verifies a token and gives its claims, or says why it is not accepted.
@@ -534,53 +464,5 @@ mod tests {
         let token = key.sign(TokenType::AccessToken, &json!({ "exp": seconds + 1 })).expect("a token");
         let anyone = Expectation { issuer: None, audience: None, ..expectation() };
         assert!(verify::<Value>(&token, &published(&key), &anyone).is_ok());
-    }
-
-    #[test]
-    fn keys_that_are_not_for_our_signatures_are_left_out_of_a_set() {
-        let own = key(Algorithm::Rs256);
-        let with = |name: &str, value: &str| {
-            let mut jwk = serde_json::to_value(own.public_jwk()).expect("JSON");
-            jwk[name] = value.into();
-            jwk
-        };
-        let kids = |jwk: Value| {
-            let keys = VerificationKeys::from_json(json!({ "keys": [jwk] }).to_string().as_bytes()).expect("a set");
-            keys.0.into_iter().map(|key| key.kid).collect::<Vec<_>>()
-        };
-        assert_eq!(kids(with("kid", "own")), ["own"]);
-        for (name, value) in [("use", "enc"), ("alg", "PS256"), ("alg", "RS1"), ("kty", "AKP"), ("n", "=")] {
-            assert_eq!(kids(with(name, value)), [""; 0], "{name} {value}");
-        }
-        assert_eq!(kids(json!({ "kty": "oct", "k": "AAAA", "kid": "mac", "alg": "HS256" })), [""; 0]);
-        assert_eq!(VerificationKeys::from_json(b"[]").err(), Some(InvalidKeySet));
-    }
-
-    #[test]
-    fn rfc_7515_appendices_a_2_and_a_3_are_signatures_of_their_keys() {
-        let payload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-        let rs256 = json!({ "kty": "RSA", "kid": "A.2", "e": "AQAB", "n": concat!(
-            "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4Ql",
-            "L-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUs",
-            "LA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoud",
-            "F8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
-        ) });
-        let rs256_signature = concat!(
-            "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujG",
-            "bds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K",
-            "0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6",
-            "LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
-        );
-        let es256 = json!({ "kty": "EC", "crv": "P-256", "kid": "A.3",
-            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
-        let es256_signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
-        for (key, header, signature) in
-            [(rs256, "eyJhbGciOiJSUzI1NiJ9", rs256_signature), (es256, "eyJhbGciOiJFUzI1NiJ9", es256_signature)]
-        {
-            let key = VerificationKey::from_jwk(&serde_json::from_value(key).expect("a JWK")).expect("a key of ours");
-            let signing_input = format!("{header}.{payload}");
-            assert!(key.has_signed(&signing_input, signature), "{header}");
-            assert!(!key.has_signed(&signing_input[1..], signature), "{header}");
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! Files that hold a private or sealing key.
 //!
 //! A file is read only when no other user of the machine may touch it; its group may, for Kubernetes mounts secrets as
-//! `0440`, behind symbolic links that are followed. A new one is created with mode 0600 in one step, never over an old one, and is
-//! on disk when its making is reported. Errors name the file and what mends it, never what stands in it.
+//! `0440`, behind symbolic links that are followed. A new one is created with mode 0600 in one step, never over an old
+//! one, and is on disk when its making is reported. Errors name the file and what mends it, never what stands in it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};

@@ -119,14 +119,15 @@ impl SigningKey {
         // aws-lc-rs asks for a source of randomness as ring does, and uses its own.
         let random = SystemRandom::new();
         let message = token.as_bytes();
-        let mut rsa = [0; LONGEST_SIGNATURE];
         let (ecdsa, ed25519);
+        let mut rsa;
         let signature = match &self.key_pair {
             KeyPair::Es256(pair) => {
                 ecdsa = pair.sign(&random, message).map_err(|_| SigningFailed::Key)?;
                 ecdsa.as_ref()
             }
             KeyPair::Rs256(pair) => {
+                rsa = [0; LONGEST_SIGNATURE];
                 let signature = &mut rsa[..pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, signature).map_err(|_| SigningFailed::Key)?;
                 signature

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Mutex;
 
-use jotsmith::telemetry::{self, LogFormat};
+use jotsmith::telemetry::{self, LogLines};
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -22,7 +22,7 @@ impl Write for Sink {
 
 /// Logs into memory from now on.
 pub(crate) fn start() {
-    telemetry::start(LogFormat::Json, "trace", false, || Sink).expect("a level");
+    telemetry::start(LogLines::Json, "trace", || Sink).expect("a level");
 }
 
 /// What has been logged so far.

@@ -1,0 +1,212 @@
+//! The layers of a configuration, later wins: built-in defaults < files < `<keys.directory>/schedule.toml` <
+//! environment.
+//!
+//! Tables merge, which the crate `config` does. The lists of tables are joined here, for it would replace them.
+//! The built-in defaults are the text of `config/default.toml`, so the two cannot differ.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use config::{Config, Map, Source, Value, ValueKind};
+
+use super::environment::{self, Environment};
+use super::error::{ConfigError, ConfigErrors, Problems, suggestion};
+use super::toml_file::TomlFile;
+use super::{SECTIONS, files, schedule_file, secrets};
+
+const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// A list of tables that is joined, not replaced, when several files have some of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JoinedList {
+    Resources,
+    Clients,
+    Users,
+    SigningKeys,
+    SealingKeys,
+}
+
+impl JoinedList {
+    /// Every such list, in the order of its discriminants.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Resources, Self::Clients, Self::Users, Self::SigningKeys, Self::SealingKeys];
+
+    /// Its keys.
+    pub(super) const fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Resources => &["resources"],
+            Self::Clients => &["clients"],
+            Self::Users => &["users"],
+            Self::SigningKeys => &["keys", "signing"],
+            Self::SealingKeys => &["keys", "sealing"],
+        }
+    }
+
+    /// The key that tells its entries apart.
+    pub(super) const fn id(self) -> &'static str {
+        match self {
+            Self::Resources => "identifier",
+            Self::Clients => "client_id",
+            Self::Users => "username",
+            Self::SigningKeys | Self::SealingKeys => "file",
+        }
+    }
+}
+
+/// The entries of every joined list, in the order of the files.
+#[derive(Default)]
+pub(super) struct Lists([Vec<Value>; JoinedList::ALL.len()]);
+
+impl Lists {
+    /// The entries of one list.
+    pub(super) fn entries(&self, list: JoinedList) -> &[Value] {
+        &self.0[list as usize]
+    }
+
+    /// The same, to change them.
+    pub(super) fn entries_mut(&mut self, list: JoinedList) -> &mut Vec<Value> {
+        &mut self.0[list as usize]
+    }
+}
+
+/// All layers as one.
+pub(super) struct Merged {
+    /// The root table, without the joined lists.
+    pub(super) root: Value,
+    /// The joined lists.
+    pub(super) lists: Lists,
+    /// Every file that was read, secrets included.
+    pub(super) files: Vec<PathBuf>,
+    /// Where the tables stand that have lost their place in merging; the last place of each.
+    pub(super) tables: HashMap<String, String>,
+}
+
+/// Reads all layers. Every problem that is found is told; none of them is one of types, which come later.
+pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merged, ConfigErrors> {
+    let problems = Problems::default();
+    let defaults = built_in();
+    let variables = environment.settings(&defaults.values, &problems);
+    let mut layers = vec![defaults];
+    layers.extend(files::read(named, environment, &problems));
+
+    let mut lists = Lists::default();
+    let mut config = Config::builder();
+    for layer in &mut layers {
+        take_lists(layer, &mut lists, &problems);
+        note_unknown_sections(&layer.values, &problems);
+        config = config.add_source(Layer(layer.values.clone()));
+    }
+    note_unknown_sections(&variables, &problems);
+    let config = config.add_source(Layer(variables)).build();
+    let root = config.expect("our sources never fail to give what they hold").cache;
+
+    if let Some(directory) = keys_directory(&root) {
+        let path = environment.working_directory.join(directory).join(schedule_file::NAME);
+        if path.try_exists().unwrap_or(true)
+            && let Some(mut schedule) = problems.note(TomlFile::read(&path))
+        {
+            take_lists(&mut schedule, &mut lists, &problems);
+            note_beyond_schedule(&schedule, &problems);
+            layers.push(schedule);
+        }
+    }
+
+    let secret_files = secrets::resolve(&mut lists, environment, &problems);
+    problems.finish(&HashMap::new())?;
+    // The first layer is the built-in one, which is no file.
+    let files = layers.iter().skip(1).map(|layer| layer.path.clone()).chain(secret_files).collect();
+    let tables = layers.into_iter().flat_map(|layer| layer.tables).collect();
+    Ok(Merged { root, lists, files, tables })
+}
+
+fn built_in() -> TomlFile {
+    TomlFile::parse(Path::new("built-in defaults"), DEFAULTS)
+        .expect("config/default.toml is TOML, which a test sees to")
+}
+
+/// One layer as the crate `config` takes it. `Debug` shows no value, for one may be a secret.
+#[derive(Clone)]
+struct Layer(Map<String, Value>);
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Layer").field(&self.0.keys()).finish()
+    }
+}
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Moves the entries of the joined lists out of a layer.
+fn take_lists(layer: &mut TomlFile, lists: &mut Lists, problems: &Problems) {
+    for list in JoinedList::ALL {
+        let Some(value) = take(&mut layer.values, list.path()) else { continue };
+        let origin = value.origin().map(str::to_owned);
+        if let ValueKind::Array(own) = value.kind {
+            lists.entries_mut(list).extend(own);
+        } else {
+            let name = list.path().join(".");
+            let what = format!("this is a list of tables: begin each with [[{name}]]");
+            problems.add(ConfigError::new(what).with_key(name).at(origin.as_deref()));
+        }
+    }
+}
+
+fn take(table: &mut Map<String, Value>, path: &[&str]) -> Option<Value> {
+    match path {
+        [] => None,
+        [key] => table.remove(*key),
+        [key, rest @ ..] => match &mut table.get_mut(*key)?.kind {
+            ValueKind::Table(inner) => take(inner, rest),
+            _ => None,
+        },
+    }
+}
+
+/// Here and not with the other unknown keys: the crate `config` would read a dot in a key of the root as a path.
+fn note_unknown_sections(values: &Map<String, Value>, problems: &Problems) {
+    for (key, value) in values {
+        let section =
+            if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
+        if !SECTIONS.contains(&section) {
+            let what = format!("unknown key{}", suggestion(section, &SECTIONS));
+            problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
+        }
+    }
+}
+
+fn keys_directory(root: &Value) -> Option<&str> {
+    let ValueKind::Table(root) = &root.kind else { return None };
+    let ValueKind::Table(keys) = &root.get("keys")?.kind else { return None };
+    match &keys.get("directory")?.kind {
+        ValueKind::String(directory) => Some(directory),
+        _ => None,
+    }
+}
+
+/// A schedule that said more, such as where the schedule is, could contradict how it was found.
+fn note_beyond_schedule(schedule: &TomlFile, problems: &Problems) {
+    let problem = |key: &str, value: &Value| {
+        let what = "here stand [[keys.signing]] and [[keys.sealing]] alone: move this to another file";
+        problems.add(ConfigError::new(what).with_key(key).at(value.origin()));
+    };
+    for (key, value) in &schedule.values {
+        match &value.kind {
+            // Both lists have been taken out of it.
+            ValueKind::Table(keys) if key == "keys" => {
+                for (key, value) in keys {
+                    problem(&format!("keys.{key}"), value);
+                }
+            }
+            _ => problem(key, value),
+        }
+    }
+}

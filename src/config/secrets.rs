@@ -1,0 +1,86 @@
+//! Secrets that stand elsewhere: `{ file = "/run/secrets/x" }` or `{ env = "NAME" }` in place of the value.
+//!
+//! An error names the file or the variable, never what is in it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use config::{Map, Value, ValueKind};
+
+use super::environment::Environment;
+use super::error::{ConfigError, KeyPath, Problems};
+use super::layers::{JoinedList, Lists};
+
+/// Every value that is a secret: keys within each entry of a list, and `*` for each member of a value.
+const SECRETS: [(JoinedList, &[&str]); 2] =
+    [(JoinedList::Clients, &["client_secrets", "*"]), (JoinedList::Users, &["password_hash"])];
+
+/// Puts what the files and variables hold in place of their names, and gives the files.
+pub(super) fn resolve(lists: &mut Lists, environment: &Environment, problems: &Problems) -> Vec<PathBuf> {
+    let mut resolver = Resolver { environment, problems, files: Vec::new() };
+    for (list, path) in SECRETS {
+        for (index, entry) in lists.entries_mut(list).iter_mut().enumerate() {
+            resolver.walk(entry, path, &KeyPath::Index(&KeyPath::Keys(list.path()), index));
+        }
+    }
+    resolver.files
+}
+
+struct Resolver<'r> {
+    environment: &'r Environment,
+    problems: &'r Problems,
+    files: Vec<PathBuf>,
+}
+
+impl Resolver<'_> {
+    fn walk(&mut self, value: &mut Value, rest: &[&str], path: &KeyPath<'_>) {
+        match (rest, &mut value.kind) {
+            ([], ValueKind::Table(_)) => self.replace(value, path),
+            (["*", rest @ ..], ValueKind::Array(members)) => {
+                for (index, member) in members.iter_mut().enumerate() {
+                    self.walk(member, rest, &KeyPath::Index(path, index));
+                }
+            }
+            ([key, rest @ ..], ValueKind::Table(table)) => {
+                if let Some(inner) = table.get_mut(*key) {
+                    self.walk(inner, rest, &KeyPath::Key(path, key));
+                }
+            }
+            // Not the shape that a secret has: reading it says so.
+            _ => {}
+        }
+    }
+
+    fn replace(&mut self, value: &mut Value, path: &KeyPath<'_>) {
+        let origin = value.origin().map(str::to_owned);
+        let ValueKind::Table(table) = &value.kind else { return };
+        match self.look_up(table) {
+            Ok(secret) => *value = Value::new(origin.as_ref(), secret),
+            Err(what) => self.problems.add(ConfigError::new(what).with_key(path).at(origin.as_deref())),
+        }
+    }
+
+    fn look_up(&mut self, table: &Map<String, Value>) -> Result<String, String> {
+        let mut entries = table.iter().map(|(key, value)| (key.as_str(), &value.kind));
+        match (entries.next(), entries.next()) {
+            (Some(("file", ValueKind::String(path))), None) => self.file(path),
+            (Some(("env", ValueKind::String(name))), None) => {
+                let value = self.environment.variable(name).map(str::to_owned);
+                value.ok_or_else(|| format!("the environment variable {name} is not set, or is empty"))
+            }
+            _ => Err("write the value, or { file = \"/run/secrets/x\" }, or { env = \"NAME\" }".to_owned()),
+        }
+    }
+
+    fn file(&mut self, path: &str) -> Result<String, String> {
+        let path = self.environment.working_directory.join(path);
+        let text = fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+        if text.is_empty() {
+            return Err(format!("{} is empty", path.display()));
+        }
+        let text = text.to_owned();
+        self.files.push(path);
+        Ok(text)
+    }
+}

@@ -1,0 +1,126 @@
+//! Signing keys from their files; and the first ones, made where the store is new.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::slice;
+use std::time::Duration;
+
+use crate::config::schedule_file::{self, ScheduleFileError};
+use crate::config::{GenerateIfMissing, Settings, SigningKeyEntry};
+use crate::foundation::clock::Timestamp;
+use crate::keys::algorithm::Algorithm;
+use crate::keys::key_files::{self, KeyFileRefused};
+use crate::keys::key_ring::{KeyRing, KeyRingRefused, RingDemands};
+use crate::keys::schedule::{Lifecycle, Scheduled};
+use crate::keys::signing_key::{self, SigningKey, SigningKeyRefused};
+
+use super::{Source, StartError};
+
+/// Why there are no keys to serve with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysRefused {
+    /// A file cannot be read or made.
+    #[error(transparent)]
+    File(#[from] KeyFileRefused),
+    /// A file is no key for what it is configured for.
+    #[error("the key file {}: {reason}", .file.display())]
+    Key {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: SigningKeyRefused,
+    },
+    /// The keys do not fit together.
+    #[error("keys.signing: {0}")]
+    Ring(#[from] KeyRingRefused),
+    /// No key is configured, and none may be made.
+    #[error(
+        "no signing key is configured, and keys are made by themselves only where the store is new: run `jotsmith keys generate --algorithm {0}` and put what it prints into the configuration, or bring back the key files and {schedule}",
+        schedule = schedule_file::NAME
+    )]
+    Missing(Algorithm),
+    /// The schedule of the new keys cannot be written.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleFileError),
+    /// The folder of the keys cannot be made.
+    #[error("cannot make the folder {}, which keys.directory names: {reason}", .folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+}
+
+/// The signing keys that the settings name, judged as a whole.
+pub fn load_ring(settings: &Settings, now: Timestamp) -> Result<KeyRing, KeysRefused> {
+    if settings.keys.signing.is_empty() {
+        return Err(KeysRefused::Missing(settings.keys.default_algorithm));
+    }
+    let keys = settings.keys.signing.iter().map(|entry| load(&settings.keys.directory, entry));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let demands = RingDemands {
+        jwks_max_age: settings.keys.jwks_max_age,
+        longest_lifetime: longest_lifetime(settings),
+        algorithms: &algorithms(settings),
+        now,
+    };
+    Ok(KeyRing::new(keys, &demands)?)
+}
+
+fn load(directory: &Path, entry: &SigningKeyEntry) -> Result<Scheduled<SigningKey>, KeysRefused> {
+    let file = directory.join(&entry.file);
+    let pem = key_files::read(&file)?;
+    let key = SigningKey::from_pem(&pem, entry.algorithm, entry.kid.clone());
+    let key = key.map_err(|reason| KeysRefused::Key { file, reason })?;
+    Ok(Scheduled { name: entry.file.clone(), lifecycle: entry.lifecycle, key })
+}
+
+/// The algorithms that some resource's tokens are signed with.
+fn algorithms(settings: &Settings) -> Vec<Algorithm> {
+    let asked: BTreeSet<_> = settings.resources.iter().map(|resource| resource.algorithm).collect();
+    asked.into_iter().collect()
+}
+
+fn longest_lifetime(settings: &Settings) -> Duration {
+    let of_clients = settings.clients.iter().filter_map(|client| client.access_token_lifetime);
+    let of_resources = settings.resources.iter().filter_map(|resource| resource.access_token_lifetime);
+    of_clients.chain(of_resources).fold(settings.lifetimes.access_token, Duration::max)
+}
+
+/// Whether the server would make its first keys: none is configured, the store is new, and the settings allow it.
+pub fn will_make_keys(settings: &Settings) -> bool {
+    let may = settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path);
+    may && settings.keys.signing.is_empty()
+}
+
+/// Where no key is configured and the store is new, makes one for every algorithm that is asked for, writes the schedule
+/// and reads the configuration again; else gives back what it got.
+pub(super) fn make_if_missing(settings: Settings, source: &Source) -> Result<Settings, StartError> {
+    if !will_make_keys(&settings) {
+        return Ok(settings);
+    }
+    make(&settings)?;
+    Ok(source.load()?)
+}
+
+/// Whether nothing was ever stored there. A store whose keys are lost is no reason to make new ones.
+fn is_new(store: &Path) -> bool {
+    fs::read_dir(store).map_or(true, |mut entries| entries.next().is_none())
+}
+
+fn make(settings: &Settings) -> Result<(), KeysRefused> {
+    let directory = &settings.keys.directory;
+    fs::create_dir_all(directory).map_err(|reason| KeysRefused::NoFolder { folder: directory.clone(), reason })?;
+    for algorithm in algorithms(settings) {
+        let pem = signing_key::generate(algorithm);
+        let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
+        key_files::create(&directory.join(&file), pem.as_bytes())?;
+        let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
+        schedule_file::append(directory, slice::from_ref(&entry), &[])?;
+        tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! The composition root: settings become keys, a live snapshot and two listening servers.
+//!
+//! `jotsmith serve`, `jotsmith demo` and every test start here, with the clock and the randomness that they bring.
+
+mod keys;
+mod reload;
+mod signals;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use tracing_actix_web::TracingLogger;
+
+use crate::config::{self, ConfigErrors, Environment, ServerSettings, Settings};
+use crate::foundation::clock::{Clock, SystemClock};
+use crate::foundation::random::{OsRandom, Random};
+use crate::foundation::slow_hash::{PoolSize, SlowHash};
+use crate::http::state::State;
+use crate::http::{admin_routes, name_request, public_routes};
+use crate::protocol::issuer::Issuer;
+use crate::telemetry::RootSpan;
+
+pub use keys::{KeysRefused, load_ring, will_make_keys};
+pub use reload::{ReloadRefused, Reloader};
+
+/// What comes from outside the configuration.
+#[derive(Clone)]
+pub struct Foundations {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives unpredictable bytes.
+    pub random: Arc<dyn Random>,
+    /// Hashes passwords, a few at a time.
+    pub slow_hash: SlowHash,
+}
+
+impl Foundations {
+    /// The clock, randomness and cores of this machine.
+    pub fn of_the_machine() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            slow_hash: SlowHash::new(PoolSize::for_this_machine()),
+        }
+    }
+}
+
+/// Where the configuration is read from, at the start and at every reload.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The files that were named on the command line.
+    pub files: Vec<PathBuf>,
+    /// The variables and folders that the rest depends on.
+    pub environment: Environment,
+}
+
+impl Source {
+    /// Reads and judges the configuration.
+    pub fn load(&self) -> Result<Settings, ConfigErrors> {
+        config::load(&self.files, &self.environment)
+    }
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The keys are refused.
+    #[error(transparent)]
+    Keys(#[from] KeysRefused),
+    /// The operating system refuses what every server needs.
+    #[error("the server cannot go on: {0}")]
+    System(#[from] io::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}, which {key} names: {reason}")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+}
+
+/// A server that listens.
+pub struct Running {
+    public: Listening,
+    admin: Listening,
+    reloader: Arc<Reloader>,
+}
+
+struct Listening {
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Running {
+    /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
+    /// actix.
+    pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
+        let settings = keys::make_if_missing(source.load()?, &source)?;
+        let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
+        let live = reload::build_live(settings, &foundations)?;
+        let state = Data::new(State::new(live, Arc::clone(&foundations.clock)));
+        let public = listen_public(&server, &issuer, &state)?;
+        let admin = listen_admin(&server, &state)?;
+        tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");
+        let reloader = Arc::new(Reloader::new(source, foundations, state.into_inner(), fixed));
+        Ok(Self { public, admin, reloader })
+    }
+
+    /// The address of the public port.
+    pub const fn public_address(&self) -> SocketAddr {
+        self.public.address
+    }
+
+    /// The address of the admin port.
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin.address
+    }
+
+    /// What loads the configuration again.
+    pub fn reloader(&self) -> Arc<Reloader> {
+        Arc::clone(&self.reloader)
+    }
+
+    /// Serves until `stop` is ready; running requests are ended first, for as long as `server.shutdown_timeout` says.
+    pub async fn until(self, stop: impl Future<Output = ()> + 'static) -> io::Result<()> {
+        let handles = [self.public.server.handle(), self.admin.server.handle()];
+        actix_web::rt::spawn(async move {
+            stop.await;
+            tracing::info!("stopping");
+            stop_in_order(handles).await;
+        });
+        let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        public.and(admin)
+    }
+
+    /// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration again.
+    pub async fn until_signal(self) -> io::Result<()> {
+        let signals = signals::Signals::listen(self.reloader())?;
+        self.until(signals.until_stop()).await
+    }
+}
+
+/// Serves until a signal says stop; `started` is called once both ports listen.
+pub fn serve(source: Source, foundations: Foundations, started: impl FnOnce(&Running)) -> Result<(), StartError> {
+    actix_web::rt::System::new().block_on(async {
+        let running = Running::start(source, foundations)?;
+        started(&running);
+        Ok(running.until_signal().await?)
+    })
+}
+
+/// The admin port stays until the public one is empty: health is asked for while a server drains.
+async fn stop_in_order([public, admin]: [ServerHandle; 2]) {
+    public.stop(true).await;
+    admin.stop(true).await;
+}
+
+fn listen_public(server: &ServerSettings, issuer: &Issuer, state: &Data<State>) -> Result<Listening, StartError> {
+    let (state, issuer) = (state.clone(), issuer.clone());
+    let app = move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(public_routes(&issuer))
+            .wrap(from_fn(name_request))
+            .wrap(TracingLogger::<RootSpan>::new())
+    };
+    let address = server.listen;
+    let seconds = whole_seconds(server.shutdown_timeout);
+    let http = HttpServer::new(app).workers(workers(server.workers)).shutdown_timeout(seconds).disable_signals();
+    let bound = http.bind(address);
+    let bound = bound.map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
+    Ok(Listening { address: bound.addrs()[0], server: bound.run() })
+}
+
+fn listen_admin(server: &ServerSettings, state: &Data<State>) -> Result<Listening, StartError> {
+    let state = state.clone();
+    let app = move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(admin_routes)
+            .wrap(from_fn(name_request))
+            .wrap(TracingLogger::<RootSpan>::new())
+    };
+    let address = server.admin_listen;
+    let bound = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals().bind(address);
+    let bound = bound.map_err(|reason| StartError::Listen { key: "server.admin_listen", address, reason })?;
+    Ok(Listening { address: bound.addrs()[0], server: bound.run() })
+}
+
+fn workers(configured: usize) -> usize {
+    NonZeroUsize::new(configured).or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
+fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}
+
+/// What two configurations may not differ in while the server runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fixed {
+    issuer: Issuer,
+    listen: SocketAddr,
+    admin_listen: SocketAddr,
+    workers: usize,
+    store: PathBuf,
+}
+
+impl Fixed {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            issuer: settings.issuer.clone(),
+            listen: settings.server.listen,
+            admin_listen: settings.server.admin_listen,
+            workers: settings.server.workers,
+            store: settings.store.path.clone(),
+        }
+    }
+
+    /// The settings whose new value waits for a restart.
+    fn changes(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = [
+            ("server.listen", self.listen != other.listen),
+            ("server.admin_listen", self.admin_listen != other.admin_listen),
+            ("server.workers", self.workers != other.workers),
+            ("store.url", self.store != other.store),
+        ];
+        pairs.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
+    }
+}

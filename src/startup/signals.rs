@@ -1,0 +1,45 @@
+//! Signals: SIGTERM and SIGINT stop, SIGHUP loads the configuration again.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Reloader;
+
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    reloader: Arc<Reloader>,
+}
+
+impl Signals {
+    /// Takes the signals over from now on.
+    pub(super) fn listen(reloader: Arc<Reloader>) -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            reloader,
+        })
+    }
+
+    /// Waits for the signal to stop.
+    pub(super) async fn until_stop(mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => self.reload().await,
+            }
+        }
+    }
+
+    /// Reads files and parses keys off the event loop: requests go on meanwhile.
+    async fn reload(&self) {
+        let reloader = Arc::clone(&self.reloader);
+        // What a reload finds is told by itself; a panic in it is in the log, and what was live before still is.
+        let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
+    }
+}
