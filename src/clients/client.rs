@@ -87,6 +87,8 @@ pub struct Client {
     pub claims: CustomClaims,
     /// How long its access tokens live; `None`: as the server's or the resource's.
     pub access_token_lifetime: Option<Duration>,
+    /// How long a lost answer to a refresh may be asked for again; `None`: as the server's.
+    pub refresh_retry_window: Option<Duration>,
 }
 
 /// Why a client's entry is refused.
@@ -181,6 +183,7 @@ impl Client {
             resources: metadata.resources.map(|list| resources(&list)).transpose()?,
             claims: CustomClaims::new(metadata.claims)?,
             access_token_lifetime: metadata.access_token_lifetime,
+            refresh_retry_window: metadata.refresh_retry_window,
         })
     }
 
