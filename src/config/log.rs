@@ -9,9 +9,9 @@ use tracing::level_filters::LevelFilter;
 pub struct LogSettings {
     /// The form of a line.
     pub format: LogFormat,
-    /// The least important lines that are written: a level, or a comma-separated list of `target=level`.
+    /// The least important lines that are written.
     #[serde(deserialize_with = "level")]
-    pub level: String,
+    pub level: LevelFilter,
 }
 
 /// The form of a log line.
@@ -26,14 +26,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// The filter itself would take a misspelt level for the name of a target, and show nothing else.
-fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LevelFilter, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let level_of =
-        |directive: &str| directive.rsplit('=').next().is_some_and(|level| level.parse::<LevelFilter>().is_ok());
-    if text.is_empty() || !text.split(',').all(level_of) {
-        let what = format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace");
-        return Err(D::Error::custom(what));
-    }
-    Ok(text)
+    text.parse().map_err(|_| {
+        D::Error::custom(format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace"))
+    })
 }

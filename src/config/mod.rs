@@ -27,6 +27,7 @@ mod users;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::clients::{Client, ClientRegistry};
 use crate::protocol::issuer::Issuer;
@@ -84,9 +85,9 @@ pub struct Settings {
     /// What scope tokens mean, in the words of people.
     pub scopes: BTreeMap<String, ScopeDescription>,
     /// The APIs that take our access tokens, and the one that is meant when none is named.
-    pub resources: ProtectedResources,
+    pub resources: Arc<ProtectedResources>,
     /// Who is registered.
-    pub clients: ClientRegistry,
+    pub clients: Arc<ClientRegistry>,
     /// People who may sign in.
     pub users: Vec<User>,
     /// Every file that was read, in the order of reading, those of secrets included.
@@ -128,7 +129,10 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         judge_names(reading, &clients, &users, &resources, &default_resource);
     }
     warnings.extend(unknown_scopes(&clients, &resources, &scopes));
+    // A repeated name is a problem that is noted already.
     let resources = resources.into_iter().map(|entry| entry.value);
+    let resources = ProtectedResources::new(resources, default_resource, keys.default_algorithm).ok()?;
+    let clients = ClientRegistry::new(clients.into_iter().map(|entry| entry.value)).ok()?;
     Some(Settings {
         issuer: issuer?,
         server: server?,
@@ -137,9 +141,8 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         login: login?,
         log: log?,
         scopes,
-        // A repeated name is a problem that is noted already.
-        resources: ProtectedResources::new(resources, default_resource, keys.default_algorithm).ok()?,
-        clients: ClientRegistry::new(clients.into_iter().map(|entry| entry.value)).ok()?,
+        resources: Arc::new(resources),
+        clients: Arc::new(clients),
         users: users.into_iter().map(|entry| entry.value).collect(),
         keys,
         sources: Vec::new(),

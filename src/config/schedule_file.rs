@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -19,58 +19,52 @@ pub const NAME: &str = "schedule.toml";
 /// Where the new file is written before it takes the place of the old one.
 const NEXT: &str = ".schedule.toml.next";
 
+const SIGNING: &str = "signing";
+const SEALING: &str = "sealing";
+
 const HEADER: &str = "# Written by `jotsmith`: when each key that it has made is published, signs and goes.\n";
 
-/// Why the schedule could not be extended; it is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum ScheduleFileError {
-    /// The folder or the file cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// What was to be read or written.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The file is not what it was when we wrote it.
-    #[error("{} is no key schedule: {reason}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+/// The entry of a signing key as TOML.
+pub fn signing_block(key: &SigningKeyEntry) -> String {
+    block(SIGNING, signing_table(key))
 }
 
-/// Adds entries at the end of the schedule in `directory`, and makes the file when it is not there. The folder is
-/// locked meanwhile, so that two commands never lose each other's entries.
-pub fn append(
-    directory: &Path,
-    signing: &[SigningKeyEntry],
-    sealing: &[SealingKeyEntry],
-) -> Result<(), ScheduleFileError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ScheduleFileError::Io { path, source }
-    };
-    let folder = File::open(directory).map_err(io(directory))?;
-    folder.lock().map_err(io(directory))?;
+/// The entry of a sealing key as TOML.
+pub fn sealing_block(key: &SealingKeyEntry) -> String {
+    block(SEALING, sealing_table(key))
+}
 
+/// Adds a signing key at the end of the schedule in `directory`, and makes the file when it is not there.
+pub fn add_signing(directory: &Path, key: &SigningKeyEntry) -> io::Result<()> {
+    add(directory, SIGNING, signing_table(key))
+}
+
+/// Adds a sealing key at the end of the schedule in `directory`, and makes the file when it is not there.
+pub fn add_sealing(directory: &Path, key: &SealingKeyEntry) -> io::Result<()> {
+    add(directory, SEALING, sealing_table(key))
+}
+
+fn block(list: &str, entry: Table) -> String {
+    let mut document = DocumentMut::new();
+    extend(&mut document, list, entry).expect("an empty document takes any entry");
+    document.to_string()
+}
+
+/// The folder is locked meanwhile, so that two commands never lose each other's entries.
+fn add(directory: &Path, list: &str, entry: Table) -> io::Result<()> {
+    let folder = File::open(directory)?;
+    folder.lock()?;
     let path = directory.join(NAME);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
-        Err(error) => return Err(io(&path)(error)),
+        Err(error) => return Err(error),
     };
-    let malformed = |reason: String| ScheduleFileError::Malformed { path: path.clone(), reason };
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| malformed(error.to_string()))?;
-    let signing = signing.iter().map(signing_table);
-    extend(&mut document, "signing", signing).map_err(malformed)?;
-    let sealing = sealing.iter().map(sealing_table);
-    extend(&mut document, "sealing", sealing).map_err(malformed)?;
-
-    let next = directory.join(NEXT);
-    replace(&folder, &next, &path, document.to_string().as_bytes()).map_err(io(&path))
+    let malformed = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| malformed(error.message().to_owned()))?;
+    extend(&mut document, list, entry).map_err(malformed)?;
+    replace(&folder, &directory.join(NEXT), &path, document.to_string().as_bytes())
 }
 
 fn signing_table(key: &SigningKeyEntry) -> Table {
@@ -100,19 +94,14 @@ fn insert_times(table: &mut Table, lifecycle: &Lifecycle) {
     }
 }
 
-fn extend(document: &mut DocumentMut, list: &str, tables: impl Iterator<Item = Table>) -> Result<(), String> {
-    let mut tables = tables.peekable();
-    if tables.peek().is_none() {
-        return Ok(());
-    }
+fn extend(document: &mut DocumentMut, list: &str, entry: Table) -> Result<(), String> {
     let mut implicit = Table::new();
     implicit.set_implicit(true);
     let keys = document.entry("keys").or_insert(Item::Table(implicit));
-    let keys = keys.as_table_mut().ok_or_else(|| "`keys` is no table".to_owned())?;
+    let keys = keys.as_table_mut().ok_or("`keys` is not a table")?;
     let entries = keys.entry(list).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    let entries =
-        entries.as_array_of_tables_mut().ok_or_else(|| format!("`keys.{list}` is not written as [[keys.{list}]]"))?;
-    entries.extend(tables);
+    let entries = entries.as_array_of_tables_mut();
+    entries.ok_or_else(|| format!("`keys.{list}` is not written as [[keys.{list}]]"))?.push(entry);
     Ok(())
 }
 
