@@ -21,6 +21,8 @@ mod scopes;
 mod secrets;
 mod server;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 mod toml_file;
 mod users;

@@ -113,3 +113,89 @@ fn replace(folder: &File, next: &Path, path: &Path, content: &[u8]) -> io::Resul
     // The name is on disk only when the folder is.
     folder.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crate::config::{Environment, KeySettings, load};
+    use crate::foundation::clock::Timestamp;
+    use crate::keys::algorithm::Algorithm;
+
+    use super::*;
+
+    fn signing(file: &str, lifecycle: Lifecycle) -> SigningKeyEntry {
+        SigningKeyEntry { file: file.to_owned(), kid: None, algorithm: Algorithm::Rs256, lifecycle }
+    }
+
+    fn later() -> Lifecycle {
+        let [publish_at, sign_from, retire_at] =
+            [1_800_000_000, 1_800_086_400, 1_900_000_000].map(|seconds| Some(Timestamp::from_seconds(seconds)));
+        Lifecycle { publish_at, sign_from, retire_at }
+    }
+
+    /// What the configuration reads back from the schedule in `directory`.
+    fn read_back(directory: &Path) -> KeySettings {
+        let file = directory.join("config.toml");
+        fs::write(&file, format!("[keys]\ndirectory = {:?}\n", directory.display().to_string())).expect("a file");
+        let environment = Environment { system_directory: PathBuf::from("/nonexistent"), ..Environment::default() };
+        load(&[file], &environment).expect("what was written is sound").keys
+    }
+
+    #[test]
+    fn the_configuration_reads_what_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, second) = (signing("1.pem", Lifecycle::default()), signing("2.pem", later()));
+        let second = SigningKeyEntry { kid: Some("two \"quoted\"".to_owned()), ..second };
+        let sealing = SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: later() };
+        add_signing(folder.path(), &first).expect("a new file");
+        add_sealing(folder.path(), &sealing).expect("another list");
+        add_signing(folder.path(), &second).expect("a second entry");
+        let keys = read_back(folder.path());
+        assert_eq!((keys.signing, keys.sealing), (vec![first, second], vec![sealing]));
+        let text = fs::read_to_string(folder.path().join(NAME)).expect("the schedule");
+        assert!(text.starts_with(HEADER), "{text}");
+    }
+
+    #[test]
+    fn a_block_is_an_entry_of_the_configuration() {
+        let key = signing("1.pem", later());
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join(NAME), signing_block(&key)).expect("a file");
+        assert_eq!(read_back(folder.path()).signing, [key]);
+        let block = sealing_block(&SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: Lifecycle::default() });
+        assert_eq!(block, "[[keys.sealing]]\nfile = \"1.seal\"\n");
+    }
+
+    #[test]
+    fn what_a_person_wrote_beside_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = "# mine\n[[keys.signing]] # first\nfile = \"1.pem\"\nalgorithm = \"ES256\"\n# end\n";
+        fs::write(folder.path().join(NAME), written).expect("a file");
+        add_signing(folder.path(), &signing("2.pem", later())).expect("a second entry");
+        let text = fs::read_to_string(folder.path().join(NAME)).expect("the schedule");
+        assert!(["# mine", "# first", "# end", "2.pem"].iter().all(|part| text.contains(part)), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_schedule_stays_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for text in ["no TOML", "keys = 1", "[keys]\nsigning = []\n"] {
+            fs::write(folder.path().join(NAME), text).expect("a file");
+            let error = add_signing(folder.path(), &signing("1.pem", Lifecycle::default())).expect_err("no schedule");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+            assert_eq!(fs::read_to_string(folder.path().join(NAME)).expect("the file"), text);
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_schedule_is_left_in_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // What a crash has left is no obstacle.
+        fs::write(folder.path().join(NEXT), "half a fi").expect("a file");
+        add_signing(folder.path(), &signing("1.pem", Lifecycle::default())).expect("a new file");
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(names, [NAME]);
+    }
+}
