@@ -5,9 +5,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpMessage as _};
 use tracing::Span;
 use tracing::field::{Empty, display};
-use tracing::level_filters::LevelFilter;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +24,26 @@ pub enum LogLines {
     Json,
 }
 
-/// Sends log lines of at least `level` to `writer` from now on, for the whole process. A second call changes nothing.
-pub fn start<W>(lines: LogLines, level: LevelFilter, writer: W)
+/// The text is neither a level nor a list of `target=level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("log.level is a level such as info, or a list such as warn,jotsmith=debug")]
+pub struct InvalidLevel;
+
+/// Sends log lines to `writer` from now on, for the whole process: those of at least `level`, which may also be a list
+/// of `target=level`. A second call changes nothing.
+pub fn start<W>(lines: LogLines, level: &str, writer: W) -> Result<(), InvalidLevel>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(writer);
-    // An error means that a subscriber is there already, which is what a second server in one process wants.
-    let _ = match lines {
-        LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).try_init(),
-        LogLines::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    let wanted: Targets = level.parse().map_err(|_| InvalidLevel)?;
+    let log = tracing_subscriber::fmt::layer().with_writer(writer);
+    let log = match lines {
+        LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).boxed(),
+        LogLines::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
     };
+    // An error means that a subscriber is there already, which is what a second server in one process wants.
+    let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
+    Ok(())
 }
 
 /// The span around every request: its route, method, identifier, and what the endpoints add.

@@ -31,7 +31,7 @@ impl Check {
             "The configuration is sound: {} clients, {} resources, {} users, {keys}.",
             settings.clients.iter().count(),
             settings.resources.iter().count(),
-            settings.users.iter().count(),
+            settings.users.len(),
         );
         Ok(())
     }

@@ -63,7 +63,7 @@ const SECRET_BYTES: usize = 32;
 /// A new secret with 256 random bits.
 pub(super) fn new_secret() -> Zeroizing<String> {
     let bytes: Zeroizing<[u8; SECRET_BYTES]> = Zeroizing::new(random::bytes(&OsRandom));
-    Zeroizing::new(base64url::encode(&*bytes))
+    Zeroizing::new(base64url::encode(*bytes))
 }
 
 impl New {

@@ -1,5 +1,6 @@
 //! `jotsmith demo`: the whole thing on loopback, with lines to paste. Nothing of it is left when it ends.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -30,15 +31,15 @@ impl Demo {
         let secret = client::new_secret();
         let file = folder.path().join("demo.toml");
         fs::write(&file, configuration(folder.path(), free_port(self.port)?, &secret))?;
-        let source = Source { files: vec![file], environment: Environment::of_process() };
-        start_quiet_log(&source)?;
+        let source = Source { files: vec![file], environment: no_variables() };
+        serve::start_log(&source.load()?.log)?;
         Ok(startup::serve(source, Foundations::of_the_machine(), |running| greet(running, &secret))?)
     }
 }
 
-fn start_quiet_log(source: &Source) -> Result<(), Failure> {
-    serve::start_log(&source.load()?.log);
-    Ok(())
+/// Variables that configure a real server do not reach into the demo.
+fn no_variables() -> Environment {
+    Environment { variables: BTreeMap::new(), ..Environment::of_process() }
 }
 
 /// The wanted port where nobody has it, else any.

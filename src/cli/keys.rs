@@ -27,10 +27,12 @@ pub(super) enum Keys {
 /// Make a private signing key, in a file of mode 0600, and print the block that configures it.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("kind").required(true)))]
-#[command(after_help = "Examples:\n  jotsmith keys generate --algorithm ES256\n  jotsmith keys generate --algorithm RS256 --out /etc/jotsmith/keys/2026-11.pem")]
+#[command(
+    after_help = "Examples:\n  jotsmith keys generate --algorithm ES256\n  jotsmith keys generate --algorithm RS256 --out /etc/jotsmith/keys/2026-11.pem"
+)]
 pub(super) struct Generate {
-    /// What it signs with: ES256, RS256 or EdDSA.
-    #[arg(long, group = "kind")]
+    /// What it signs with.
+    #[arg(long, group = "kind", value_name = "ES256|RS256|EdDSA")]
     algorithm: Option<Algorithm>,
     /// Where it goes; without it, into keys/ under the start of its kid.
     #[arg(long, value_name = "FILE")]
@@ -73,7 +75,7 @@ impl Generate {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let entry = SigningKeyEntry { file: name, kid: None, algorithm, lifecycle: Lifecycle::default() };
         eprintln!("{} holds a new {algorithm} key, kid {}", file.display(), key.kid());
-        print!("{}", schedule_file::signing_block(&entry));
+        print!("{}", schedule_file::block(&[entry], &[]));
         Ok(())
     }
 }
@@ -99,7 +101,7 @@ impl List {
         let settings = self.config.source().load()?;
         let now = SystemClock.now();
         let ring = startup::load_ring(&settings, now)?;
-        let rows: Vec<Row<'_>> = ring.listing(now).map(row).collect();
+        let rows: Vec<Row<'_>> = ring.listing(now).map(|key| row(&key)).collect();
         if self.json {
             println!("{}", serde_json::to_string_pretty(&rows)?);
             return Ok(());
@@ -112,7 +114,7 @@ impl List {
     }
 }
 
-fn row(key: KeyListing<'_>) -> Row<'_> {
+fn row<'a>(key: &KeyListing<'a>) -> Row<'a> {
     let next = key.next.map(|(at, state): (_, KeyState)| Change { state: state.as_str(), at: at.to_string() });
     Row { kid: key.kid, algorithm: key.algorithm, state: key.state.as_str(), file: key.name, next }
 }

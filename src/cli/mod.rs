@@ -26,7 +26,9 @@ use crate::startup::Source;
 /// An OAuth 2.0 authorization server in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "jotsmith", version, about, arg_required_else_help = true)]
-#[command(after_help = "Example:\n  jotsmith demo        everything on loopback, with a client to try\n  jotsmith serve       the real thing, configured by config/local.toml")]
+#[command(
+    after_help = "Example:\n  jotsmith demo        everything on loopback, with a client to try\n  jotsmith serve       the real thing, configured by config/local.toml"
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

@@ -6,13 +6,15 @@ use clap::Args;
 
 use crate::config::{LogFormat, LogSettings};
 use crate::startup::{self, Foundations};
-use crate::telemetry::{self, LogLines};
+use crate::telemetry::{self, InvalidLevel, LogLines};
 
 use super::{ConfigFiles, Failure};
 
 /// Run the server. SIGHUP loads the configuration again; SIGTERM ends running requests and stops.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  jotsmith serve\n  jotsmith serve --config /etc/jotsmith/main.toml --config /etc/jotsmith/clients.toml")]
+#[command(
+    after_help = "Examples:\n  jotsmith serve\n  jotsmith serve --config /etc/jotsmith/main.toml --config /etc/jotsmith/clients.toml"
+)]
 pub(super) struct Serve {
     #[command(flatten)]
     config: ConfigFiles,
@@ -21,18 +23,18 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let source = self.config.source();
-        start_log(&source.load()?.log);
+        start_log(&source.load()?.log)?;
         Ok(startup::serve(source, Foundations::of_the_machine(), |_| {})?)
     }
 }
 
 /// Logs to standard error as the settings say.
-pub(super) fn start_log(settings: &LogSettings) {
+pub(super) fn start_log(settings: &LogSettings) -> Result<(), InvalidLevel> {
     let is_terminal = std::io::stderr().is_terminal();
     let lines = match settings.format {
         LogFormat::Json => LogLines::Json,
         LogFormat::Auto if !is_terminal => LogLines::Json,
         LogFormat::Auto | LogFormat::Text => LogLines::Text { is_coloured: is_terminal },
     };
-    telemetry::start(lines, settings.level, std::io::stderr);
+    telemetry::start(lines, &settings.level, std::io::stderr)
 }

@@ -15,7 +15,9 @@ pub(super) enum User {
 
 /// Read a password from standard input and print its argon2id hash for `password_hash`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  jotsmith user hash-password < password.txt\n\nOne newline at the end is not part of the password.")]
+#[command(
+    after_help = "Example:\n  jotsmith user hash-password < password.txt\n\nOne newline at the end is not part of the password."
+)]
 pub(super) struct HashPassword {}
 
 impl User {

@@ -67,6 +67,20 @@ fn add(directory: &Path, list: &str, entry: Table) -> io::Result<()> {
     replace(&folder, &directory.join(NEXT), &path, document.to_string().as_bytes())
 }
 
+/// The entries as they stand in a configuration, for a person to put there.
+pub fn block(signing: &[SigningKeyEntry], sealing: &[SealingKeyEntry]) -> String {
+    let mut document = DocumentMut::new();
+    let lists = [
+        ("signing", signing.iter().map(signing_table).collect()),
+        ("sealing", sealing.iter().map(sealing_table).collect()),
+    ];
+    for (list, tables) in lists {
+        let tables: Vec<Table> = tables;
+        extend(&mut document, list, tables.into_iter()).expect("a new document has no other kind of keys");
+    }
+    document.to_string()
+}
+
 fn signing_table(key: &SigningKeyEntry) -> Table {
     let mut table = Table::new();
     table.insert("file", value(&key.file));

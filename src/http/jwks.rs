@@ -22,7 +22,9 @@ pub(super) async fn jwks(request: HttpRequest, state: Data<State>) -> HttpRespon
     if is_known {
         return response.finish();
     }
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"))).body(set.body().clone())
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json")))
+        .body(set.body().clone())
 }
 
 /// RFC 9110 §13.1.2: weak comparison with each tag, or `*`.

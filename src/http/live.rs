@@ -14,11 +14,11 @@ use crate::tokens::issuer::TokenIssuer;
 /// A snapshot of everything that the configuration decides.
 pub struct Live {
     /// Who may ask.
-    pub clients: Arc<ClientRegistry>,
+    pub clients: ClientRegistry,
     /// Checks client secrets.
     pub secrets: SecretVerifier,
     /// What tokens may be for.
-    pub resources: Arc<ProtectedResources>,
+    pub resources: ProtectedResources,
     /// The signing keys.
     pub keys: Arc<KeyRing>,
     /// Mints tokens with them.

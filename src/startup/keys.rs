@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::time::Duration;
 
-use crate::config::{ConfigErrors, GenerateIfMissing, Settings, SigningKeyEntry, schedule_file};
+use crate::config::schedule_file::{self, ScheduleFileError};
+use crate::config::{GenerateIfMissing, Settings, SigningKeyEntry};
 use crate::foundation::clock::Timestamp;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::key_files::{self, KeyFileRefused};
@@ -39,11 +41,14 @@ pub enum KeysRefused {
         schedule = schedule_file::NAME
     )]
     Missing(Algorithm),
-    /// The folder of the keys, or the schedule in it, cannot be written.
-    #[error("cannot write {}: {reason}", .path.display())]
-    NotWritten {
-        /// The folder or file.
-        path: PathBuf,
+    /// The schedule of the new keys cannot be written.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleFileError),
+    /// The folder of the keys cannot be made.
+    #[error("cannot make the folder {}, which keys.directory names: {reason}", .folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
         /// What the operating system says.
         reason: io::Error,
     },
@@ -108,22 +113,14 @@ fn is_new(store: &Path) -> bool {
 
 fn make(settings: &Settings) -> Result<(), KeysRefused> {
     let directory = &settings.keys.directory;
-    let not_written = |path: &Path, reason| KeysRefused::NotWritten { path: path.to_owned(), reason };
-    fs::create_dir_all(directory).map_err(|reason| not_written(directory, reason))?;
+    fs::create_dir_all(directory).map_err(|reason| KeysRefused::NoFolder { folder: directory.clone(), reason })?;
     for algorithm in algorithms(settings) {
         let pem = signing_key::generate(algorithm);
         let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
         key_files::create(&directory.join(&file), pem.as_bytes())?;
         let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
-        schedule_file::add_signing(directory, &entry)
-            .map_err(|reason| not_written(&directory.join(schedule_file::NAME), reason))?;
+        schedule_file::append(directory, slice::from_ref(&entry), &[])?;
         tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
     }
     Ok(())
-}
-
-impl From<ConfigErrors> for super::ReloadRefused {
-    fn from(errors: ConfigErrors) -> Self {
-        Self(errors.to_string())
-    }
 }

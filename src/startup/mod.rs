@@ -20,7 +20,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tracing_actix_web::TracingLogger;
 
-use crate::config::{self, ConfigErrors, Environment, Settings};
+use crate::config::{self, ConfigErrors, Environment, ServerSettings, Settings};
 use crate::foundation::clock::{Clock, SystemClock};
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
@@ -111,12 +111,13 @@ impl Running {
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
         let settings = keys::make_if_missing(source.load()?, &source)?;
-        let live = reload::build_live(&settings, &foundations)?;
+        let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
+        let live = reload::build_live(settings, &foundations)?;
         let state = Data::new(State::new(live, Arc::clone(&foundations.clock)));
-        let public = listen_public(&settings, &state)?;
-        let admin = listen_admin(&settings, &state)?;
-        tracing::info!(issuer = %settings.issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(source, foundations, state.into_inner(), &settings));
+        let public = listen_public(&server, &issuer, &state)?;
+        let admin = listen_admin(&server, &state)?;
+        tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");
+        let reloader = Arc::new(Reloader::new(source, foundations, state.into_inner(), fixed));
         Ok(Self { public, admin, reloader })
     }
 
@@ -169,8 +170,8 @@ async fn stop_in_order([public, admin]: [ServerHandle; 2]) {
     admin.stop(true).await;
 }
 
-fn listen_public(settings: &Settings, state: &Data<State>) -> Result<Listening, StartError> {
-    let (state, issuer) = (state.clone(), settings.issuer.clone());
+fn listen_public(server: &ServerSettings, issuer: &Issuer, state: &Data<State>) -> Result<Listening, StartError> {
+    let (state, issuer) = (state.clone(), issuer.clone());
     let app = move || {
         App::new()
             .app_data(state.clone())
@@ -178,14 +179,15 @@ fn listen_public(settings: &Settings, state: &Data<State>) -> Result<Listening, 
             .wrap(from_fn(name_request))
             .wrap(TracingLogger::<RootSpan>::new())
     };
-    let address = settings.server.listen;
-    let server = HttpServer::new(app).workers(workers(settings.server.workers));
-    let bound = server.shutdown_timeout(whole_seconds(settings.server.shutdown_timeout)).disable_signals().bind(address);
+    let address = server.listen;
+    let seconds = whole_seconds(server.shutdown_timeout);
+    let http = HttpServer::new(app).workers(workers(server.workers)).shutdown_timeout(seconds).disable_signals();
+    let bound = http.bind(address);
     let bound = bound.map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
     Ok(Listening { address: bound.addrs()[0], server: bound.run() })
 }
 
-fn listen_admin(settings: &Settings, state: &Data<State>) -> Result<Listening, StartError> {
+fn listen_admin(server: &ServerSettings, state: &Data<State>) -> Result<Listening, StartError> {
     let state = state.clone();
     let app = move || {
         App::new()
@@ -194,7 +196,7 @@ fn listen_admin(settings: &Settings, state: &Data<State>) -> Result<Listening, S
             .wrap(from_fn(name_request))
             .wrap(TracingLogger::<RootSpan>::new())
     };
-    let address = settings.server.admin_listen;
+    let address = server.admin_listen;
     let bound = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals().bind(address);
     let bound = bound.map_err(|reason| StartError::Listen { key: "server.admin_listen", address, reason })?;
     Ok(Listening { address: bound.addrs()[0], server: bound.run() })

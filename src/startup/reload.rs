@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clients::authentication::SecretVerifier;
-use crate::config::Settings;
+use crate::config::{ConfigErrors, Settings};
 use crate::http::live::Live;
 use crate::http::render_metadata;
 use crate::http::state::State;
@@ -25,11 +25,17 @@ pub struct Reloader {
 
 /// Why what is written did not become live.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReloadRefused(pub(super) String);
+pub struct ReloadRefused(String);
 
 impl fmt::Display for ReloadRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl From<ConfigErrors> for ReloadRefused {
+    fn from(errors: ConfigErrors) -> Self {
+        Self(errors.to_string())
     }
 }
 
@@ -40,8 +46,8 @@ impl From<KeysRefused> for ReloadRefused {
 }
 
 impl Reloader {
-    pub(super) fn new(source: Source, foundations: Foundations, state: Arc<State>, settings: &Settings) -> Self {
-        Self { source, foundations, state, fixed: Fixed::of(settings), turn: Mutex::new(()) }
+    pub(super) fn new(source: Source, foundations: Foundations, state: Arc<State>, fixed: Fixed) -> Self {
+        Self { source, foundations, state, fixed, turn: Mutex::new(()) }
     }
 
     /// Makes what is written live, or notes why not: in the log, in the metrics and in the answer of `/health/ready`.
@@ -66,9 +72,9 @@ impl Reloader {
             let text = format!("issuer cannot change from {} without a restart", self.fixed.issuer);
             return Err(ReloadRefused(text));
         }
-        let live = build_live(&settings, &self.foundations)?;
-        self.state.replace(live);
-        tracing::info!(clients = settings.clients.iter().count(), "the configuration is live");
+        let clients = settings.clients.iter().count();
+        self.state.replace(build_live(settings, &self.foundations)?);
+        tracing::info!(clients, "the configuration is live");
         for key in self.fixed.changes(&written) {
             tracing::warn!(setting = key, "changed, but stays as it was until a restart");
         }
@@ -77,16 +83,16 @@ impl Reloader {
 }
 
 /// Everything that the configuration decides, ready to serve.
-pub(super) fn build_live(settings: &Settings, foundations: &Foundations) -> Result<Live, KeysRefused> {
-    let keys = Arc::new(load_ring(settings, foundations.clock.now())?);
+pub(super) fn build_live(settings: Settings, foundations: &Foundations) -> Result<Live, KeysRefused> {
+    let keys = Arc::new(load_ring(&settings, foundations.clock.now())?);
     let random = Arc::clone(&foundations.random);
     Ok(Live {
         metadata: render_metadata(&settings.issuer, &settings.clients),
         secrets: SecretVerifier::new(foundations.slow_hash.clone(), &*random),
-        issuer: TokenIssuer::new(settings.issuer.clone(), Arc::clone(&keys), settings.lifetimes.access_token, random),
-        clients: Arc::clone(&settings.clients),
-        resources: Arc::clone(&settings.resources),
-        trusted_proxies: settings.server.trusted_proxies.clone(),
+        issuer: TokenIssuer::new(settings.issuer, Arc::clone(&keys), settings.lifetimes.access_token, random),
+        clients: settings.clients,
+        resources: settings.resources,
+        trusted_proxies: settings.server.trusted_proxies,
         keys,
     })
 }

@@ -21,14 +21,13 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        const HOUR: u64 = 60 * 60;
         Self {
-            authorization_code: Duration::from_secs(60),
-            access_token: Duration::from_secs(5 * 60),
-            refresh_token_idle: Duration::from_secs(30 * 24 * HOUR),
-            refresh_token_absolute: Duration::from_secs(365 * 24 * HOUR),
+            authorization_code: Duration::from_mins(1),
+            access_token: Duration::from_mins(5),
+            refresh_token_idle: Duration::from_hours(30 * 24),
+            refresh_token_absolute: Duration::from_hours(365 * 24),
             refresh_retry_window: None,
-            session: Duration::from_secs(12 * HOUR),
+            session: Duration::from_hours(12),
         }
     }
 }

@@ -2,15 +2,4 @@
 
 mod harness;
 
-mod client_authentication;
 mod client_credentials;
-mod command_line;
-mod configuration_errors;
-mod health;
-mod key_set;
-mod logs;
-mod metadata;
-mod offline_verification;
-mod reload;
-mod token_errors;
-mod unfamiliar_clients;

@@ -2,9 +2,9 @@
 
 use crate::foundation::digest;
 use crate::foundation::network::Network;
+use crate::foundation::password_hash::Password;
 use crate::foundation::random::Random;
 use crate::foundation::secret::{ExposeSecret as _, SecretString};
-use crate::foundation::password_hash::Password;
 use crate::foundation::slow_hash::SlowHash;
 use crate::foundation::verified_secrets::VerifiedSecrets;
 

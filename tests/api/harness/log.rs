@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use jotsmith::telemetry::{self, LogLines};
-use tracing::level_filters::LevelFilter;
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -23,7 +22,7 @@ impl Write for Sink {
 
 /// Logs into memory from now on.
 pub(crate) fn start() {
-    telemetry::start(LogLines::Json, LevelFilter::TRACE, || Sink);
+    telemetry::start(LogLines::Json, "trace", || Sink).expect("a level");
 }
 
 /// What has been logged so far.

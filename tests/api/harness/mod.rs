@@ -5,6 +5,7 @@ pub(crate) mod tools;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -48,6 +49,7 @@ pub(crate) fn machine() -> String {
 /// A running server.
 pub(crate) struct TestServer {
     folder: TempDir,
+    port: u16,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) issuer: String,
     admin: String,
@@ -67,11 +69,9 @@ impl TestServer {
     pub(crate) fn try_start(config: &str) -> Result<Self, String> {
         log::start();
         let folder = tempfile::tempdir().expect("a folder");
-        let source = Source {
-            files: vec![folder.path().join("config.toml")],
-            environment: environment(folder.path()),
-        };
-        fs::write(&source.files[0], with_defaults(config, folder.path())).expect("a configuration");
+        let source = Source { files: vec![folder.path().join("config.toml")], environment: environment(folder.path()) };
+        let port = free_port();
+        fs::write(&source.files[0], with_defaults(config, folder.path(), port)).expect("a configuration");
         let clock = Arc::new(ManualClock::at(START));
         let foundations = Foundations {
             clock: Arc::clone(&clock) as _,
@@ -83,7 +83,7 @@ impl TestServer {
         let thread = std::thread::spawn(move || run(source, foundations, &started, stopped));
         let (issuer, admin, reloader) = starting.recv().expect("the server's thread answers")?;
         let http = Client::builder().redirect(redirect::Policy::none()).build().expect("an HTTP client");
-        Ok(Self { folder, clock, issuer, admin, reloader, http, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { folder, port, clock, issuer, admin, reloader, http, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The folder in which the configuration, the keys and the store lie.
@@ -93,7 +93,8 @@ impl TestServer {
 
     /// Writes another configuration; nothing reads it before a reload.
     pub(crate) fn write_config(&self, config: &str) {
-        fs::write(self.folder().join("config.toml"), with_defaults(config, self.folder())).expect("a configuration");
+        fs::write(self.folder().join("config.toml"), with_defaults(config, self.folder(), self.port))
+            .expect("a configuration");
     }
 
     /// Moves the clock.
@@ -181,12 +182,19 @@ fn environment(folder: &Path) -> Environment {
     }
 }
 
-/// A free port for both listeners, folders of the test's own, and a short answer to the stop.
-fn with_defaults(config: &str, folder: &Path) -> String {
+/// A port that nobody has. The issuer must be known before the server listens, for it is the server's own address.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// An issuer that is the server's address, a free admin port, folders of the test's own, and a short answer to the stop.
+fn with_defaults(config: &str, folder: &Path, port: u16) -> String {
     let folder = folder.display();
     let mut document: toml_edit::DocumentMut = config.parse().expect("TOML");
+    document.entry("issuer").or_insert(toml_edit::value(format!("http://127.0.0.1:{port}")));
     let defaults = [
-        ("server", "listen", "127.0.0.1:0".to_owned()),
+        ("server", "listen", format!("127.0.0.1:{port}")),
         ("server", "admin_listen", "127.0.0.1:0".to_owned()),
         ("server", "shutdown_timeout", "1s".to_owned()),
         ("keys", "directory", format!("{folder}/keys")),
