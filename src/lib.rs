@@ -19,6 +19,7 @@
 //! | [`grant_types`] | one file a grant type, and the list of them |
 //! | [`tokens`] | what a token says, who it is for, how long it lives, and the one place that mints it |
 //! | [`clients`] | registrations, and how a client proves who it is |
+//! | [`login`] | people: who may sign in, how often they may try, how long they stay signed in |
 //! | [`keys`] | signing keys, when each works, the published set, and the verification of what comes in |
 //! | [`protocol`] | the RFCs' vocabulary as types; no input or output |
 //! | [`foundation`] | time, randomness, digests, secrets |
@@ -46,6 +47,7 @@ pub mod foundation;
 pub mod grant_types;
 pub mod http;
 pub mod keys;
+pub mod login;
 pub mod protocol;
 pub mod startup;
 pub mod telemetry;
