@@ -9,9 +9,9 @@ use tracing::level_filters::LevelFilter;
 pub struct LogSettings {
     /// The form of a line.
     pub format: LogFormat,
-    /// The least important lines that are written.
+    /// The least important lines that are written: a level, or a comma-separated list of `target=level`.
     #[serde(deserialize_with = "level")]
-    pub level: LevelFilter,
+    pub level: String,
 }
 
 /// The form of a log line.
@@ -26,9 +26,17 @@ pub enum LogFormat {
     Json,
 }
 
-fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LevelFilter, D::Error> {
+/// Whoever filters the log would take a misspelt level for the name of a target, and show nothing else.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| {
-        D::Error::custom(format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace"))
-    })
+    let names_a_level = |directive: &str| {
+        let level = directive.rsplit('=').next().unwrap_or_default();
+        // An empty one would read as "error".
+        !level.is_empty() && level.parse::<LevelFilter>().is_ok()
+    };
+    if text.split(',').all(names_a_level) {
+        Ok(text)
+    } else {
+        Err(D::Error::custom(format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace")))
+    }
 }

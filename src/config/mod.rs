@@ -29,9 +29,9 @@ mod users;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::clients::{Client, ClientRegistry};
+use crate::login::account::Account;
 use crate::protocol::issuer::Issuer;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
@@ -46,7 +46,6 @@ pub use login::{Directory, LoginSettings};
 pub use scopes::ScopeDescription;
 pub use server::ServerSettings;
 pub use store::{Durability, StoreSettings};
-pub use users::User;
 
 use error::Problems;
 use reading::{Entry, Reading};
@@ -87,11 +86,11 @@ pub struct Settings {
     /// What scope tokens mean, in the words of people.
     pub scopes: BTreeMap<String, ScopeDescription>,
     /// The APIs that take our access tokens, and the one that is meant when none is named.
-    pub resources: Arc<ProtectedResources>,
+    pub resources: ProtectedResources,
     /// Who is registered.
-    pub clients: Arc<ClientRegistry>,
+    pub clients: ClientRegistry,
     /// People who may sign in.
-    pub users: Vec<User>,
+    pub users: Vec<Account>,
     /// Every file that was read, in the order of reading, those of secrets included.
     pub sources: Vec<PathBuf>,
     /// What is allowed and perhaps not meant, in one sentence each.
@@ -143,8 +142,8 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         login: login?,
         log: log?,
         scopes,
-        resources: Arc::new(resources),
-        clients: Arc::new(clients),
+        resources,
+        clients,
         users: users.into_iter().map(|entry| entry.value).collect(),
         keys,
         sources: Vec::new(),
@@ -167,7 +166,7 @@ fn read_default_resource(reading: &Reading<'_>, issuer: &Issuer) -> Option<Resou
 fn judge_names(
     reading: &Reading<'_>,
     clients: &[Entry<Client>],
-    users: &[Entry<User>],
+    users: &[Entry<Account>],
     resources: &[Entry<ProtectedResource>],
     default_resource: &ResourceIndicator,
 ) {
@@ -175,11 +174,11 @@ fn judge_names(
     let by_id: BTreeMap<&str, &Entry<Client>> = clients.iter().map(|entry| (entry.value.id.as_str(), entry)).collect();
     for Entry { place, value: user } in users {
         // Without a person a token's `sub` is the client's id (RFC 9068 §2.2): a client could pass for the person.
-        if let Some(client) = by_id.get(user.subject.as_str()) {
+        if let Some(client) = by_id.get(&**user.subject()) {
             let other = client.place.origin();
             problems.add(place.problem(format!(
                 "subject {} is the client_id at {other}: a token could be taken for the other's",
-                user.subject
+                user.subject()
             )));
         }
     }

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -19,52 +19,58 @@ pub const NAME: &str = "schedule.toml";
 /// Where the new file is written before it takes the place of the old one.
 const NEXT: &str = ".schedule.toml.next";
 
-const SIGNING: &str = "signing";
-const SEALING: &str = "sealing";
-
 const HEADER: &str = "# Written by `jotsmith`: when each key that it has made is published, signs and goes.\n";
 
-/// The entry of a signing key as TOML.
-pub fn signing_block(key: &SigningKeyEntry) -> String {
-    block(SIGNING, signing_table(key))
+/// Why the schedule could not be extended; it is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduleFileError {
+    /// The folder or the file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was to be read or written.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file is not what it was when we wrote it.
+    #[error("{} is no key schedule: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
-/// The entry of a sealing key as TOML.
-pub fn sealing_block(key: &SealingKeyEntry) -> String {
-    block(SEALING, sealing_table(key))
-}
+/// Adds entries at the end of the schedule in `directory`, and makes the file when it is not there. The folder is
+/// locked meanwhile, so that two commands never lose each other's entries.
+pub fn append(
+    directory: &Path,
+    signing: &[SigningKeyEntry],
+    sealing: &[SealingKeyEntry],
+) -> Result<(), ScheduleFileError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ScheduleFileError::Io { path, source }
+    };
+    let folder = File::open(directory).map_err(io(directory))?;
+    folder.lock().map_err(io(directory))?;
 
-/// Adds a signing key at the end of the schedule in `directory`, and makes the file when it is not there.
-pub fn add_signing(directory: &Path, key: &SigningKeyEntry) -> io::Result<()> {
-    add(directory, SIGNING, signing_table(key))
-}
-
-/// Adds a sealing key at the end of the schedule in `directory`, and makes the file when it is not there.
-pub fn add_sealing(directory: &Path, key: &SealingKeyEntry) -> io::Result<()> {
-    add(directory, SEALING, sealing_table(key))
-}
-
-fn block(list: &str, entry: Table) -> String {
-    let mut document = DocumentMut::new();
-    extend(&mut document, list, entry).expect("an empty document takes any entry");
-    document.to_string()
-}
-
-/// The folder is locked meanwhile, so that two commands never lose each other's entries.
-fn add(directory: &Path, list: &str, entry: Table) -> io::Result<()> {
-    let folder = File::open(directory)?;
-    folder.lock()?;
     let path = directory.join(NAME);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
-        Err(error) => return Err(error),
+        Err(error) => return Err(io(&path)(error)),
     };
-    let malformed = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
-    let mut document: DocumentMut =
-        text.parse().map_err(|error: toml_edit::TomlError| malformed(error.message().to_owned()))?;
-    extend(&mut document, list, entry).map_err(malformed)?;
-    replace(&folder, &directory.join(NEXT), &path, document.to_string().as_bytes())
+    let malformed = |reason: String| ScheduleFileError::Malformed { path: path.clone(), reason };
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| malformed(error.to_string()))?;
+    let signing = signing.iter().map(signing_table);
+    extend(&mut document, "signing", signing).map_err(malformed)?;
+    let sealing = sealing.iter().map(sealing_table);
+    extend(&mut document, "sealing", sealing).map_err(malformed)?;
+
+    let next = directory.join(NEXT);
+    replace(&folder, &next, &path, document.to_string().as_bytes()).map_err(io(&path))
 }
 
 /// The entries as they stand in a configuration, for a person to put there.
@@ -108,14 +114,19 @@ fn insert_times(table: &mut Table, lifecycle: &Lifecycle) {
     }
 }
 
-fn extend(document: &mut DocumentMut, list: &str, entry: Table) -> Result<(), String> {
+fn extend(document: &mut DocumentMut, list: &str, tables: impl Iterator<Item = Table>) -> Result<(), String> {
+    let mut tables = tables.peekable();
+    if tables.peek().is_none() {
+        return Ok(());
+    }
     let mut implicit = Table::new();
     implicit.set_implicit(true);
     let keys = document.entry("keys").or_insert(Item::Table(implicit));
-    let keys = keys.as_table_mut().ok_or("`keys` is not a table")?;
+    let keys = keys.as_table_mut().ok_or_else(|| "`keys` is no table".to_owned())?;
     let entries = keys.entry(list).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    let entries = entries.as_array_of_tables_mut();
-    entries.ok_or_else(|| format!("`keys.{list}` is not written as [[keys.{list}]]"))?.push(entry);
+    let entries =
+        entries.as_array_of_tables_mut().ok_or_else(|| format!("`keys.{list}` is not written as [[keys.{list}]]"))?;
+    entries.extend(tables);
     Ok(())
 }
 
@@ -131,6 +142,7 @@ fn replace(folder: &File, next: &Path, path: &Path, content: &[u8]) -> io::Resul
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::slice;
 
     use crate::config::{Environment, KeySettings, load};
     use crate::foundation::clock::Timestamp;
@@ -162,9 +174,9 @@ mod tests {
         let (first, second) = (signing("1.pem", Lifecycle::default()), signing("2.pem", later()));
         let second = SigningKeyEntry { kid: Some("two \"quoted\"".to_owned()), ..second };
         let sealing = SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: later() };
-        add_signing(folder.path(), &first).expect("a new file");
-        add_sealing(folder.path(), &sealing).expect("another list");
-        add_signing(folder.path(), &second).expect("a second entry");
+        append(folder.path(), slice::from_ref(&first), &[]).expect("a new file");
+        append(folder.path(), &[], slice::from_ref(&sealing)).expect("another list");
+        append(folder.path(), slice::from_ref(&second), &[]).expect("a second entry");
         let keys = read_back(folder.path());
         assert_eq!((keys.signing, keys.sealing), (vec![first, second], vec![sealing]));
         let text = fs::read_to_string(folder.path().join(NAME)).expect("the schedule");
@@ -175,9 +187,9 @@ mod tests {
     fn a_block_is_an_entry_of_the_configuration() {
         let key = signing("1.pem", later());
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join(NAME), signing_block(&key)).expect("a file");
+        fs::write(folder.path().join(NAME), block(slice::from_ref(&key), &[])).expect("a file");
         assert_eq!(read_back(folder.path()).signing, [key]);
-        let block = sealing_block(&SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: Lifecycle::default() });
+        let block = block(&[], &[SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: Lifecycle::default() }]);
         assert_eq!(block, "[[keys.sealing]]\nfile = \"1.seal\"\n");
     }
 
@@ -186,7 +198,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let written = "# mine\n[[keys.signing]] # first\nfile = \"1.pem\"\nalgorithm = \"ES256\"\n# end\n";
         fs::write(folder.path().join(NAME), written).expect("a file");
-        add_signing(folder.path(), &signing("2.pem", later())).expect("a second entry");
+        append(folder.path(), &[signing("2.pem", later())], &[]).expect("a second entry");
         let text = fs::read_to_string(folder.path().join(NAME)).expect("the schedule");
         assert!(["# mine", "# first", "# end", "2.pem"].iter().all(|part| text.contains(part)), "{text}");
     }
@@ -196,8 +208,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for text in ["no TOML", "keys = 1", "[keys]\nsigning = []\n"] {
             fs::write(folder.path().join(NAME), text).expect("a file");
-            let error = add_signing(folder.path(), &signing("1.pem", Lifecycle::default())).expect_err("no schedule");
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+            let error = append(folder.path(), &[signing("1.pem", Lifecycle::default())], &[]).expect_err("no schedule");
+            assert!(matches!(error, ScheduleFileError::Malformed { .. }), "{error}");
             assert_eq!(fs::read_to_string(folder.path().join(NAME)).expect("the file"), text);
         }
     }
@@ -207,7 +219,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         // What a crash has left is no obstacle.
         fs::write(folder.path().join(NEXT), "half a fi").expect("a file");
-        add_signing(folder.path(), &signing("1.pem", Lifecycle::default())).expect("a new file");
+        append(folder.path(), &[signing("1.pem", Lifecycle::default())], &[]).expect("a new file");
         let names: Vec<_> =
             fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
         assert_eq!(names, [NAME]);

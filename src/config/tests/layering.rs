@@ -118,7 +118,7 @@ fn lists_of_tables_of_several_files_are_joined() {
     folder.write("c.toml", "[[resources]]\nidentifier = \"https://c.example\"\n");
     let settings = folder.load(&["a.toml", "b.toml", "c.toml"]);
     assert!(["a1", "a2", "b1"].iter().all(|id| settings.clients.find(id).is_some()));
-    assert_eq!(settings.users.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["alice", "bob"]);
+    assert_eq!(settings.users.iter().map(|user| &**user.username()).collect::<Vec<_>>(), ["alice", "bob"]);
     // The two, and the issuer, which is the default one.
     assert_eq!(settings.resources.iter().count(), 3);
 }

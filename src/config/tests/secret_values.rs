@@ -32,7 +32,7 @@ fn a_secret_may_stand_in_a_variable() {
     folder.write("a.toml", &(client("{ env = \"CLIENT_HASH\" }") + user));
     let settings = folder.load(&["a.toml"]);
     assert!(settings.clients.find("c").is_some());
-    assert_eq!(settings.users[0].password_hash.to_phc_string(), PHC);
+    assert_eq!(settings.users[0].password_hash().to_phc_string(), PHC);
 }
 
 #[test]
