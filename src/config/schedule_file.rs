@@ -19,7 +19,7 @@ pub const NAME: &str = "schedule.toml";
 /// Where the new file is written before it takes the place of the old one.
 const NEXT: &str = ".schedule.toml.next";
 
-const HEADER: &str = "# Written by `jotsmith`: when each key that it has made is published, signs and goes.\n";
+const HEADER: &str = "# Written by `jotsmith`: when each key that it has made is published, signs and goes.\n\n";
 
 /// Why the schedule could not be extended; it is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -57,20 +57,22 @@ pub fn append(
     folder.lock().map_err(io(directory))?;
 
     let path = directory.join(NAME);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
+    // A comment alone would move to the end of the document when tables come, so a new file's is written before it.
+    let (header, text) = match fs::read_to_string(&path) {
+        Ok(text) => ("", text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (HEADER, String::new()),
         Err(error) => return Err(io(&path)(error)),
     };
     let malformed = |reason: String| ScheduleFileError::Malformed { path: path.clone(), reason };
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| malformed(error.to_string()))?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| malformed(error.message().to_owned()))?;
     let signing = signing.iter().map(signing_table);
     extend(&mut document, "signing", signing).map_err(malformed)?;
     let sealing = sealing.iter().map(sealing_table);
     extend(&mut document, "sealing", sealing).map_err(malformed)?;
 
     let next = directory.join(NEXT);
-    replace(&folder, &next, &path, document.to_string().as_bytes()).map_err(io(&path))
+    replace(&folder, &next, &path, format!("{header}{document}").as_bytes()).map_err(io(&path))
 }
 
 /// The entries as they stand in a configuration, for a person to put there.

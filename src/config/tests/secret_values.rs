@@ -43,7 +43,7 @@ fn a_secret_that_is_not_there_is_refused_by_the_name_of_its_file_or_variable() {
         .write("empty", "\n");
     let errors = folder.errors(&["a.toml"]);
     let lines: Vec<_> = errors.lines().collect();
-    assert!(lines[0].starts_with("a.toml:4: clients[0].client_secrets[0]: gone cannot be read: "), "{errors}");
+    assert!(lines[0].starts_with("a.toml:4: clients[\"c\"].client_secrets[0]: gone cannot be read: "), "{errors}");
     assert!(
         lines[1].ends_with("client_secrets[1]: the environment variable EMPTY is not set, or is empty"),
         "{errors}"

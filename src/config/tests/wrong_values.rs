@@ -10,7 +10,7 @@ fn an_unknown_key_is_refused_at_any_depth_with_the_nearest_known_one() {
         ("[server]\nlistn = \"x\"", "a.toml:2: server.listn: unknown key; did you mean `listen`?"),
         ("[log.levle]\n", "a.toml:1: log.levle: unknown key; did you mean `level`?"),
         ("log.colour = true", "a.toml:1: log.colour: unknown key; there are: format, level"),
-        ("\"server.listen\" = \"x\"", "a.toml:1: server.listen: unknown key; did you mean `server`?"),
+        ("\"server.listen\" = \"x\"", "a.toml:1: server.listen: unknown key"),
         (
             "[scopes.read]\ndescripton = {}\ndescription = {}",
             "a.toml:2: scopes.read.descripton: unknown key; did you mean `description`?",
@@ -70,7 +70,7 @@ fn a_value_that_is_written_wrongly_says_how_it_is_written() {
     for (section, line, expected) in [
         ("server", "listen = \"localhost:8080\"", "no address and port; write one as 127.0.0.1:8080"),
         ("server", "trusted_proxies = [\"10.0.0.0/33\"]", "no network; write one as 10.0.0.0/8"),
-        ("server", "workers = -1", "`-1`"),
+        ("server", "workers = -1", "this is below zero; write a whole number from 0 up"),
         ("server", "admin_scope = \"two tokens\"", "write one scope token"),
         ("lifetimes", "access_token = \"5 fortnights\"", "no duration; write one as 90s, 5m, 12h or 30d"),
         ("lifetimes", "access_token = \"500ms\"", "write one second or more"),
@@ -80,7 +80,7 @@ fn a_value_that_is_written_wrongly_says_how_it_is_written() {
         ("store", "url = \"sled://\"", "write sled:// and a folder"),
         ("store", "durability = \"fsink\"", "there is no \"fsink\"; did you mean `fsync`?"),
         ("keys", "default_algorithm = \"HS256\"", "no such signature algorithm"),
-        ("login", "max_failures_per_account = 0", "nonzero"),
+        ("login", "max_failures_per_account = 0", "this is integer `0`; write a nonzero u32"),
         ("login", "directory = \"ldap\"", "there is no \"ldap\"; there are: users"),
         ("log", "level = \"inof\"", "there is no level \"inof\""),
         ("log", "format = \"yaml\"", "there is no \"yaml\"; there are: auto, text, json"),
