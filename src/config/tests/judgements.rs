@@ -52,6 +52,13 @@ fn a_resource_names_clients_that_are_there_and_can_prove_it() {
 }
 
 #[test]
+fn an_entry_with_a_problem_is_not_said_to_be_missing_too() {
+    let resource = "[[resources]]\nidentifier = \"https://h\"\nintrospected_by = [\"api\"]\n";
+    let errors = errors_of(&(resource.to_owned() + "[[clients]]\nclient_id = \"api\"\n"));
+    assert!(errors.starts_with("a.toml:4: clients[\"api\"]: ") && errors.lines().count() == 1, "{errors}");
+}
+
+#[test]
 fn the_default_resource_is_the_issuer_unless_it_is_named() {
     let default = |text| load_text(text).resources.iter().map(|r| r.identifier.to_string()).collect::<Vec<_>>();
     assert_eq!(default("issuer = \"https://login.example\""), ["https://login.example"]);

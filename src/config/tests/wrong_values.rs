@@ -9,6 +9,7 @@ fn an_unknown_key_is_refused_at_any_depth_with_the_nearest_known_one() {
         ("\n[sever]\n", "a.toml:2: sever: unknown key; did you mean `server`?"),
         ("[server]\nlistn = \"x\"", "a.toml:2: server.listn: unknown key; did you mean `listen`?"),
         ("[log.levle]\n", "a.toml:1: log.levle: unknown key; did you mean `level`?"),
+        ("\n[server.listn.deep]\n", "a.toml:2: server.listn: unknown key; did you mean `listen`?"),
         ("log.colour = true", "a.toml:1: log.colour: unknown key; there are: format, level"),
         ("\"server.listen\" = \"x\"", "a.toml:1: server.listen: unknown key"),
         (
