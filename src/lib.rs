@@ -17,6 +17,7 @@
 //! | [`config`] | layers, files and variables; reads, and judges by calling the domain's own constructors |
 //! | [`telemetry`] | logs and the span around every request |
 //! | [`grant_types`] | one file a grant type, and the list of them |
+//! | [`authorize`] | the authorization endpoint's rules: request, login and consent, code, answer |
 //! | [`tokens`] | what a token says, who it is for, how long it lives, and the one place that mints it |
 //! | [`clients`] | registrations, and how a client proves who it is |
 //! | [`login`] | people: who may sign in, how often they may try, how long they stay signed in |
@@ -40,6 +41,7 @@
 //! A request for client credentials goes only downward, and the answer comes back the same way:
 //! `http/token` → `clients/authentication` → `grant_types/client_credentials` → `tokens/issuer` → `keys/key_ring`.
 
+pub mod authorize;
 pub mod cli;
 pub mod clients;
 pub mod config;

@@ -1,0 +1,305 @@
+//! The authorization request (RFC 6749 §4.1.1): from what a browser sends to what may be shown to a person.
+//!
+//! In three steps, each a type: parameters as they were sent; a [`ReturnAddress`], once client and redirect URI are
+//! sound; an [`AuthorizationRequest`], once all else is. What fails in the first step is shown to the person and never
+//! redirected, what fails later goes back to the client (§4.1.2.1): without a return address there is no redirect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clients::{Client, ClientRegistry};
+use crate::foundation::clock::Timestamp;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::parameters::{InvalidParameters, Parameters, UncheckedParameters};
+use crate::protocol::pkce::CodeChallenge;
+use crate::protocol::redirect_uri::RedirectTarget;
+use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::response_type::{ResponseMode, ResponseType};
+use crate::protocol::scope::Scope;
+use crate::tokens::audience::ProtectedResources;
+use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
+
+use super::prompt::{Prompt, parse_max_age};
+use super::response::ReturnAddress;
+
+/// How long a person has to sign in and consent.
+pub const PENDING_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
+const LONGEST_LOGIN_HINT: usize = 255;
+
+/// What a request is judged against.
+#[derive(Debug, Clone, Copy)]
+pub struct Registrations<'a> {
+    /// Who may ask.
+    pub clients: &'a ClientRegistry,
+    /// What may be asked for.
+    pub resources: &'a ProtectedResources,
+}
+
+/// What is wrong with a request, and who hears of it.
+#[derive(Debug)]
+pub enum AuthorizationError {
+    /// The person, on a page of ours: nobody vouches for the redirect URI (RFC 6749 §4.1.2.1).
+    ShowToUser(OAuthError),
+    /// The client, at its checked redirect URI.
+    RedirectToClient {
+        /// Where the answer goes.
+        to: ReturnAddress,
+        /// What it says.
+        error: OAuthError,
+    },
+}
+
+/// Why a request is refused, where no other rule says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefused {
+    /// No client has this identifier.
+    #[error("client_id is unknown")]
+    UnknownClient,
+    /// None was sent, and the client has not exactly one (RFC 6749 §3.1.2.3).
+    #[error("redirect_uri is missing, and the client has not exactly one")]
+    RedirectUriMissing,
+    /// The client has not registered it.
+    #[error("redirect_uri is not one of the client's")]
+    RedirectUriMismatch,
+    /// The person took longer than [`PENDING_LIFETIME`].
+    #[error("the request is too old")]
+    Expired,
+    /// The request is a JWT (RFC 9101 §5).
+    #[error("request is not supported")]
+    RequestObject,
+    /// The request lies somewhere else (RFC 9101 §5).
+    #[error("request_uri is not supported")]
+    RequestUri,
+    /// The client is not registered for this response type.
+    #[error("the client may not use this response_type")]
+    ResponseTypeNotForClient,
+    /// The client must use PKCE (RFC 7636 §4.4.1).
+    #[error("code_challenge is missing")]
+    ChallengeMissing,
+}
+
+impl From<RequestRefused> for OAuthError {
+    fn from(reason: RequestRefused) -> Self {
+        use RequestRefused as Why;
+        let (code, description) = match reason {
+            Why::UnknownClient => (ErrorCode::InvalidRequest, "The application is not registered here."),
+            Why::RedirectUriMissing => (ErrorCode::InvalidRequest, "The application did not say where to go back to."),
+            Why::RedirectUriMismatch => (
+                ErrorCode::InvalidRequest,
+                "The application wants to go back to an address that it has not registered.",
+            ),
+            Why::Expired => {
+                (ErrorCode::InvalidRequest, "This took too long. Go back to the application and start again.")
+            }
+            Why::RequestObject => (ErrorCode::RequestNotSupported, "The parameter request is not supported."),
+            Why::RequestUri => (ErrorCode::RequestUriNotSupported, "The parameter request_uri is not supported."),
+            Why::ResponseTypeNotForClient => {
+                (ErrorCode::UnauthorizedClient, "The client is not registered for this response_type.")
+            }
+            Why::ChallengeMissing => (ErrorCode::InvalidRequest, "A code_challenge is required (RFC 7636)."),
+        };
+        Self::new(code, description).because(reason)
+    }
+}
+
+/// A request that may be answered with a code, once a person has signed in and consented.
+///
+/// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`] and from nowhere else.
+#[derive(Debug, Clone)]
+pub struct AuthorizationRequest {
+    client: Arc<Client>,
+    to: ReturnAddress,
+    is_redirect_uri_sent: bool,
+    terms: Terms,
+}
+
+/// What a client asks for, judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The scope: what was named, or the client's default, as far as the resources understand it.
+    pub scope: Scope,
+    /// The resources: what was named, or the default one.
+    pub resources: Vec<ResourceIndicator>,
+    /// What the code is bound to.
+    pub code_challenge: Option<CodeChallenge>,
+    /// What the person is to see.
+    pub prompt: Prompt,
+    /// How long ago the person may have signed in.
+    pub max_age: Option<Duration>,
+    /// Who the client believes the person is; only ever a suggestion.
+    pub login_hint: Option<String>,
+    /// When the request came.
+    pub created_at: Timestamp,
+}
+
+/// A request that waits for a person: sealed into a form field, judged again when it comes back.
+///
+/// It holds what was judged, not what was sent: a person consents to what they saw, whatever the defaults are later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRequest {
+    client_id: String,
+    redirect_uri: String,
+    is_redirect_uri_sent: bool,
+    state: Option<String>,
+    terms: Terms,
+}
+
+impl AuthorizationRequest {
+    /// Reads and judges the form-encoded parameters of a request that came `now`, in a query or a body.
+    pub fn parse(encoded: &[u8], registrations: Registrations<'_>, now: Timestamp) -> Result<Self, AuthorizationError> {
+        let parameters = UncheckedParameters::parse(encoded).map_err(shown)?;
+        let client_id = parameters.optional("client_id").map_err(shown)?;
+        let client_id = client_id.ok_or(InvalidParameters::Missing("client_id")).map_err(shown)?;
+        let client = registrations.clients.find(client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
+        let redirect_uri = parameters.optional("redirect_uri").map_err(shown)?;
+        let target = redirect_target(client, redirect_uri).map_err(shown)?;
+
+        let is_redirect_uri_sent = redirect_uri.is_some();
+        // A state that is sent twice is nobody's: none comes back.
+        let state = parameters.optional("state").ok().flatten().map(str::to_owned);
+        let to = ReturnAddress { target, state };
+        match judge(parameters, client, registrations.resources, now) {
+            Ok(terms) => Ok(Self { client: Arc::clone(client), to, is_redirect_uri_sent, terms }),
+            Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
+        }
+    }
+
+    /// Who asks.
+    pub const fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// Where the answer goes.
+    pub const fn to(&self) -> &ReturnAddress {
+        &self.to
+    }
+
+    /// Whether the request named its redirect URI: then the token request must too (RFC 6749 §4.1.3).
+    pub const fn is_redirect_uri_sent(&self) -> bool {
+        self.is_redirect_uri_sent
+    }
+
+    /// What is asked for.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The same request, to wait for a person.
+    pub fn to_pending(&self) -> PendingRequest {
+        PendingRequest {
+            client_id: self.client.id.as_str().to_owned(),
+            redirect_uri: self.to.target.as_str().to_owned(),
+            is_redirect_uri_sent: self.is_redirect_uri_sent,
+            state: self.to.state.clone(),
+            terms: self.terms.clone(),
+        }
+    }
+}
+
+impl PendingRequest {
+    /// Judges the request again, for the configuration may be another one by now.
+    pub fn resume(
+        self,
+        registrations: Registrations<'_>,
+        now: Timestamp,
+    ) -> Result<AuthorizationRequest, AuthorizationError> {
+        if now.since(self.terms.created_at) > PENDING_LIFETIME {
+            return Err(shown(RequestRefused::Expired));
+        }
+        let client = registrations.clients.find(&self.client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
+        let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
+
+        let to = ReturnAddress { target, state: self.state };
+        let scope = self.terms.scope.to_string();
+        let resources = self.terms.resources.iter().map(ResourceIndicator::as_str);
+        match permit(client, registrations.resources, self.terms.code_challenge, Some(&scope), resources) {
+            Ok((scope, resources)) => Ok(AuthorizationRequest {
+                client: Arc::clone(client),
+                to,
+                is_redirect_uri_sent: self.is_redirect_uri_sent,
+                terms: Terms { scope, resources, ..self.terms },
+            }),
+            Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
+        }
+    }
+}
+
+fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
+    AuthorizationError::ShowToUser(reason.into())
+}
+
+/// The address of the answer (RFC 6749 §3.1.2.3): the one that was sent, or the only one that there is.
+fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
+    let settings = &client.authorization;
+    match (sent, settings.redirect_uris.as_slice()) {
+        (Some(sent), registered) => registered
+            .iter()
+            .find_map(|uri| uri.accept(sent, settings.application_type))
+            .ok_or(RequestRefused::RedirectUriMismatch),
+        (None, [only]) => Ok(only.as_target()),
+        (None, _) => Err(RequestRefused::RedirectUriMissing),
+    }
+}
+
+/// Reads and judges everything but client and redirect URI.
+fn judge(
+    parameters: UncheckedParameters<'_>,
+    client: &Client,
+    resources: &ProtectedResources,
+    now: Timestamp,
+) -> Result<Terms, OAuthError> {
+    let parameters = parameters.check()?;
+    // Whoever sends one of these relies on what is in it, so ignoring it would answer another question.
+    if parameters.optional("request").is_some() {
+        return Err(RequestRefused::RequestObject.into());
+    }
+    if parameters.optional("request_uri").is_some() {
+        return Err(RequestRefused::RequestUri.into());
+    }
+    // There is one response type, and `permit` asks whether the client may use it.
+    let ResponseType::Code = parameters.required("response_type")?.parse()?;
+    if let Some(mode) = parameters.optional("response_mode") {
+        let ResponseMode::Query = mode.parse()?;
+    }
+    let challenge = parameters.optional("code_challenge");
+    let code_challenge = CodeChallenge::parse(challenge, parameters.optional("code_challenge_method"))?;
+    let scope = parameters.optional("scope");
+    let (scope, resources) = permit(client, resources, code_challenge, scope, parameters.all("resource"))?;
+    Ok(Terms {
+        scope,
+        resources,
+        code_challenge,
+        prompt: Prompt::parse(parameters.optional("prompt"))?,
+        max_age: parse_max_age(parameters.optional("max_age"))?,
+        login_hint: login_hint(&parameters),
+        created_at: now,
+    })
+}
+
+/// Whether a client may have a code, with this challenge or none, for this scope and these resources; which they are.
+fn permit<'a>(
+    client: &Client,
+    resources: &ProtectedResources,
+    code_challenge: Option<CodeChallenge>,
+    scope: Option<&str>,
+    requested: impl IntoIterator<Item = &'a str>,
+) -> Result<(Scope, Vec<ResourceIndicator>), OAuthError> {
+    if !client.authorization.response_types.contains(&ResponseType::Code) {
+        return Err(RequestRefused::ResponseTypeNotForClient.into());
+    }
+    // RFC 9700 §2.1.1: public clients must use PKCE, whatever else is configured.
+    if code_challenge.is_none() && (client.is_public() || client.authorization.require_pkce) {
+        return Err(RequestRefused::ChallengeMissing.into());
+    }
+    let scope = requested_scope(client, scope)?;
+    let resource = resources.for_request(client, requested)?;
+    Ok((scope_of_resource(&scope, resource)?, vec![resource.identifier.clone()]))
+}
+
+fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
+    parameters.optional("login_hint").filter(|hint| hint.len() <= LONGEST_LOGIN_HINT).map(str::to_owned)
+}
