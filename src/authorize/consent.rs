@@ -15,7 +15,7 @@ use crate::protocol::scope::Scope;
 use super::request::AuthorizationRequest;
 
 /// How long a consent is remembered at most.
-pub const LONGEST_CONSENT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub const LONGEST_CONSENT: Duration = Duration::from_hours(90 * 24);
 
 /// How many consents one cookie holds.
 const MOST_CONSENTS: usize = 16;
@@ -241,7 +241,7 @@ mod tests {
         }
         assert_eq!(remembered.0.len(), MOST_CONSENTS);
         assert!(remembered.0.is_sorted_by(|one, next| one.given_at >= next.given_at));
-        let now = later(Duration::from_secs(60));
+        let now = later(Duration::from_mins(1));
         assert!(!remembered.cover(&request, &subject(1), None, now));
         assert!(remembered.cover(&request, &subject(2), None, now));
         assert!(remembered.cover(&request, &subject(MOST_CONSENTS + 1), None, now));

@@ -127,5 +127,5 @@ impl Registered {
 pub(super) fn session(auth_time: Timestamp) -> Session {
     let password_hash = PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom);
     let alice = Account::new("alice", "alice", password_hash, serde_json::Map::new()).expect("a valid account");
-    Session::begin(&alice, Duration::from_secs(12 * 3600), auth_time, &OsRandom)
+    Session::begin(&alice, Duration::from_hours(12), auth_time, &OsRandom)
 }

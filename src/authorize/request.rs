@@ -25,7 +25,7 @@ use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
 /// How long a person has to sign in and consent.
-pub const PENDING_LIFETIME: Duration = Duration::from_secs(30 * 60);
+pub const PENDING_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
         assert!(terms.code_challenge.is_some());
         assert_eq!(terms.prompt, Prompt::Interactive { login: true, consent: false });
-        assert_eq!(terms.max_age, Some(Duration::from_secs(60)));
+        assert_eq!(terms.max_age, Some(Duration::from_mins(1)));
         assert_eq!(terms.login_hint.as_deref(), Some("alice"));
         assert_eq!(terms.created_at, NOW);
     }
