@@ -20,7 +20,7 @@
 //! | [`authorize`] | the authorization endpoint's rules: request, login and consent, code, answer |
 //! | [`tokens`] | what a token says, who it is for, how long it lives, and the one place that mints it |
 //! | [`clients`] | registrations, and how a client proves who it is |
-//! | [`login`] | accounts, passwords, sessions, throttling |
+//! | [`login`] | people: who may sign in, how often they may try, how long they stay signed in |
 //! | [`keys`] | signing keys, when each works, the published set, and the verification of what comes in |
 //! | [`protocol`] | the RFCs' vocabulary as types; no input or output |
 //! | [`foundation`] | time, randomness, digests, secrets |

@@ -188,3 +188,77 @@ impl hkdf::KeyType for IdLength {
         SealingKeyId::BYTES
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foundation::random::OsRandom;
+
+    fn key() -> SealingKey {
+        SealingKey::new(&std::array::from_fn(|at| u8::try_from(at).expect("below 32")))
+    }
+
+    #[test]
+    fn the_name_of_a_key_is_what_hkdf_gives_elsewhere() {
+        // Computed with Python's hmac and hashlib.
+        assert_eq!(key().id().to_string(), "593639d6");
+        assert_eq!(SealingKeyId::from_bytes(*key().id().as_bytes()), key().id());
+    }
+
+    #[test]
+    fn issuer_and_purpose_each_give_another_subkey() {
+        let mac = |issuer, purpose| key().mac_key(issuer, purpose).mac(b"message");
+        assert_eq!(mac("https://a", "code"), mac("https://a", "code"));
+        assert_ne!(mac("https://a", "code"), mac("https://a", "refresh"));
+        assert_ne!(mac("https://a", "code"), mac("https://b", "code"));
+    }
+
+    #[test]
+    fn a_mac_that_is_cut_short_or_changed_is_none() {
+        let key = key().mac_key("https://a", "code");
+        let mut mac = key.mac(b"message");
+        assert!(key.is_mac(b"message", &mac));
+        assert!(!key.is_mac(b"massage", &mac));
+        assert!(!key.is_mac(b"message", &mac[..31]));
+        assert!(!key.is_mac(b"message", b""));
+        mac[31] ^= 1;
+        assert!(!key.is_mac(b"message", &mac));
+    }
+
+    #[test]
+    fn the_same_plaintext_is_never_the_same_sealed_text() {
+        let key = key().aead_key("https://a", "session");
+        let mut texts = [vec![], vec![]];
+        for text in &mut texts {
+            key.seal_into(b"", b"plaintext", &OsRandom, text);
+        }
+        let [one, other] = &texts;
+        // Not the salt alone: where the key were the same, the ciphertext would be.
+        assert_ne!(one[SALT_BYTES..], other[SALT_BYTES..]);
+    }
+
+    #[test]
+    fn a_text_opens_with_its_associated_data_alone() {
+        let key = key().aead_key("https://a", "session");
+        let mut sealed = vec![];
+        key.seal_into(b"one", b"plaintext", &OsRandom, &mut sealed);
+        assert_eq!(key.open_in_place(b"other", &mut sealed.clone()), Err(NotAuthentic));
+        assert_eq!(key.open_in_place(b"one", &mut sealed), Ok(&b"plaintext"[..]));
+    }
+
+    #[test]
+    fn a_text_too_short_to_be_sealed_is_refused() {
+        let key = key().aead_key("https://a", "session");
+        for length in 0..SALT_BYTES + aead::MAX_TAG_LEN {
+            assert_eq!(key.open_in_place(b"", &mut vec![0; length]), Err(NotAuthentic), "{length}");
+        }
+    }
+
+    #[test]
+    fn no_key_shows_itself() {
+        let key = key();
+        let shown =
+            format!("{key:?} {:?} {:?}", key.mac_key("https://a", "code"), key.aead_key("https://a", "session"));
+        assert_eq!(shown, "SealingKey(593639d6) MacKey(..) AeadKey(..)");
+    }
+}

@@ -258,6 +258,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_that_runs_keeps_its_place_when_its_caller_goes_away() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
+        let (pool, hash) = (pool(1, 0), PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom));
+        runtime.block_on(async {
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            let blocker = tokio::task::spawn_blocking(move || wait.recv());
+            // Handed to the only thread, which is not free yet.
+            assert!(poll(pin!(pool.verify(network(1), password("x"), &hash))).is_pending());
+            assert!(pool.queue(network(2)).is_err());
+            go.send(()).expect("the thread listens");
+            blocker.await.expect("it ends").expect("it was told to");
+            tokio::task::spawn_blocking(|| ()).await.expect("the hash before it has ended");
+            assert!(pool.queue(network(2)).is_ok());
+        });
+    }
+
+    #[test]
     fn one_core_is_left_to_answer_where_there_is_more_than_one() {
         let running = |cores| PoolSize::for_cores(NonZeroUsize::new(cores).expect("not zero")).running.get();
         assert_eq!([1, 2, 8].map(running), [1, 1, 7]);

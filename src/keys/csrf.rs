@@ -46,3 +46,55 @@ impl CsrfBinding<'_> {
         message
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::sealing_ring::tests::{NOW, ring_of_one};
+
+    const BINDING: CsrfBinding<'_> = CsrfBinding { session: b"sid", request: &[0; 32], action: "/login" };
+
+    #[test]
+    fn a_token_comes_back_good_for_its_own_binding_alone() {
+        let ring = ring_of_one();
+        let token = BINDING.token(&ring, NOW);
+        // Computed with Python's hmac.
+        assert_eq!(token, "AVk2OdYRMgyGzYbldwlv66hDxVRt-Tq_JSe1Ah32ws75yJC3vg");
+        assert_eq!(BINDING.verify(&token, &ring), Ok(()));
+        for other in [
+            CsrfBinding { session: b"sit", ..BINDING },
+            CsrfBinding { request: &[1; 32], ..BINDING },
+            CsrfBinding { request: b"", ..BINDING },
+            CsrfBinding { action: "/consent", ..BINDING },
+        ] {
+            assert_eq!(other.verify(&token, &ring), Err(SealRefused::Forged), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_move_from_one_part_to_the_next_are_another_binding() {
+        let ring = ring_of_one();
+        let token = CsrfBinding { session: b"ab", request: b"c", action: "d" }.token(&ring, NOW);
+        for other in [
+            CsrfBinding { session: b"a", request: b"bc", action: "d" },
+            CsrfBinding { session: b"ab", request: b"", action: "cd" },
+        ] {
+            assert_eq!(other.verify(&token, &ring), Err(SealRefused::Forged), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_token_is_refused() {
+        let ring = ring_of_one();
+        let token = BINDING.token(&ring, NOW);
+        for (text, why) in [
+            ("", SealRefused::Malformed),
+            ("AVk2", SealRefused::Malformed),
+            (&token[..token.len() - 1], SealRefused::Malformed),
+            ("AVk2OdY", SealRefused::Forged),
+            (&token[..token.len() - 2], SealRefused::Forged),
+        ] {
+            assert_eq!(BINDING.verify(text, &ring), Err(why), "{text:?}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Keys: which of them works when, where they lie, and what is signed and verified with them.
+//! Keys: which of them works when, where they lie, and what is signed, verified and sealed with them.
 
 pub mod algorithm;
 pub mod csrf;

@@ -56,3 +56,44 @@ impl SealingRing {
 fn associated(header: [u8; HEADER_BYTES], purpose: SealPurpose, context: &str) -> Vec<u8> {
     [&header[..], purpose.name().as_bytes(), &[0], context.as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foundation::random::OsRandom;
+    use crate::keys::sealing_ring::tests::{NOW, ring_of_one};
+
+    struct Sevens;
+
+    impl Random for Sevens {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    #[test]
+    fn the_format_is_the_one_that_is_out_there() {
+        let text = ring_of_one().seal(SealPurpose::Session, "__Host-session", &"alice", NOW, &Sevens);
+        // Computed in Python from RFC 5869 and RFC 8439. What people hold in their browsers must go on opening.
+        let expected = "AVk2OdYHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHB_2NCbiV8e8Y_RAOnOQ730sSB2kC8RY";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_value_of_another_shape_is_refused() {
+        let ring = ring_of_one();
+        let seal = |value: &[u8]| ring.seal(SealPurpose::Consent, "c", &value, NOW, &OsRandom);
+        let open = |text: &str| ring.open::<(u8, u8)>(SealPurpose::Consent, "c", text);
+        assert_eq!(open(&seal(&[])), Err(SealRefused::OtherShape), "too short");
+        assert_eq!(open(&seal(&[5])), Ok((1, 5)), "a length and one byte");
+        assert_eq!(open(&seal(&[5, 6])), Err(SealRefused::OtherShape), "a byte is left");
+    }
+
+    #[test]
+    fn a_text_without_a_header_is_malformed() {
+        for text in ["", "AVk2", "not base64url!", "AVk2OdY="] {
+            let refused = ring_of_one().open::<()>(SealPurpose::Session, "s", text);
+            assert_eq!(refused, Err(SealRefused::Malformed), "{text:?}");
+        }
+    }
+}

@@ -201,3 +201,103 @@ impl SealingRing {
         self.keys.keys().find(|key| key.id() == id).ok_or(SealRefused::UnknownKey)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::keys::schedule::Lifecycle;
+
+    /// The moment at which the rings of the tests are made.
+    pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn entry(name: &str, first_byte: u8, lifecycle: Lifecycle) -> Scheduled<SealingKey> {
+        let bytes = std::array::from_fn(|at| first_byte.wrapping_add(u8::try_from(at).expect("below 32")));
+        Scheduled { name: name.to_owned(), lifecycle, key: SealingKey::new(&bytes) }
+    }
+
+    fn from(sign_from: Timestamp) -> Lifecycle {
+        Lifecycle { sign_from: Some(sign_from), ..Lifecycle::default() }
+    }
+
+    fn ring(keys: Vec<Scheduled<SealingKey>>) -> Result<SealingRing, SealingRingRefused> {
+        let issuer = Issuer::parse("https://login.example.com").expect("a valid issuer");
+        SealingRing::new(&issuer, keys, NOW)
+    }
+
+    /// A ring of one key, the bytes 0 to 31.
+    pub(crate) fn ring_of_one() -> SealingRing {
+        ring(vec![entry("one", 0, Lifecycle::default())]).expect("one key without times")
+    }
+
+    #[test]
+    fn an_instant_is_sealed_with_the_key_that_was_current_then_whatever_came_since() {
+        let changes_at = NOW + Duration::from_hours(1);
+        let keys = || vec![entry("one", 0, Lifecycle::default()), entry("two", 100, from(changes_at))];
+        let one = ring_of_one().key_at(NOW).id();
+        let ring = ring(keys()).expect("a successor");
+        let two = ring.key_at(changes_at).id();
+        assert_ne!(one, two);
+        assert_eq!(ring.key_at(changes_at.before(Duration::from_millis(1))).id(), one);
+        assert_eq!(ring.key_at(changes_at + Duration::from_hours(9)).id(), two);
+    }
+
+    #[test]
+    fn an_instant_before_every_key_is_sealed_with_the_first() {
+        let ring = ring(vec![entry("one", 0, from(NOW)), entry("two", 100, from(NOW + Duration::from_hours(1)))]);
+        let ring = ring.expect("two keys");
+        assert_eq!(ring.key_at(Timestamp::default()).id(), ring.key_at(NOW).id());
+    }
+
+    #[test]
+    fn a_key_opens_before_it_seals_and_after_it_has_retired() {
+        let retired = Lifecycle { retire_at: Some(NOW), ..Lifecycle::default() };
+        let keys = vec![
+            entry("retired", 0, retired),
+            entry("current", 1, from(NOW.before(Duration::from_hours(1)))),
+            entry("next", 2, from(NOW + Duration::from_hours(1))),
+        ];
+        let headers: Vec<_> = keys.iter().map(|entry| ring_of_key(entry).key_at(NOW).header()).collect();
+        let ring = ring(keys).expect("three keys");
+        for header in headers {
+            assert_eq!(ring.key_of(header).map(RingKey::header), Ok(header));
+        }
+    }
+
+    fn ring_of_key(entry: &Scheduled<SealingKey>) -> SealingRing {
+        ring(vec![Scheduled { lifecycle: Lifecycle::default(), ..entry.clone() }]).expect("one key")
+    }
+
+    #[test]
+    fn another_version_or_key_is_refused_by_name() {
+        let ring = ring_of_one();
+        let [version, id @ ..] = ring.key_at(NOW).header();
+        let header = |version, id: [u8; 4]| [version, id[0], id[1], id[2], id[3]];
+        assert!(ring.key_of(header(version, id)).is_ok());
+        assert_eq!(ring.key_of(header(version + 1, id)).err(), Some(SealRefused::UnknownVersion));
+        assert_eq!(ring.key_of(header(version, [0; 4])).err(), Some(SealRefused::UnknownKey));
+    }
+
+    #[test]
+    fn a_key_that_stands_in_the_ring_twice_is_refused_with_both_names() {
+        let twice = vec![entry("one", 0, Lifecycle::default()), entry("copy", 0, from(NOW))];
+        let refused = ring(twice).expect_err("the same key");
+        let id = ring_of_one().key_at(NOW).id();
+        assert_eq!(refused, SealingRingRefused::SameKey { key: "one".to_owned(), other: "copy".to_owned(), id });
+    }
+
+    #[test]
+    fn a_ring_that_cannot_seal_now_and_always_is_refused() {
+        let late = NOW + Duration::from_secs(1);
+        let ends = Lifecycle { retire_at: Some(late), ..Lifecycle::default() };
+        for (keys, why) in [
+            (vec![], ScheduleRefused::NoKey),
+            (
+                vec![entry("one", 0, from(late))],
+                ScheduleRefused::NothingSignsYet { key: "one".to_owned(), first: late },
+            ),
+            (vec![entry("one", 0, ends)], ScheduleRefused::NothingSignsAfter { key: "one".to_owned() }),
+        ] {
+            assert_eq!(ring(keys).expect_err("no key for some time"), SealingRingRefused::Schedule(why));
+        }
+    }
+}

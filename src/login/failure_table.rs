@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn one_more_failure_of_a_known_key_forgets_nobody() {
-        let mut table = table(&[('a', 0), ('b', 0), ('c', 0)]);
+        let mut table = table(&[('a', 0), ('a', 0), ('b', 0), ('c', 0)]);
         table.add('a', WINDOW, at(1));
         assert_eq!(keys(&table), "abc");
     }

@@ -108,7 +108,7 @@ mod tests {
     use std::net::IpAddr;
     use std::num::NonZeroUsize;
     use std::pin::pin;
-    use std::task::{Context, Waker};
+    use std::task::{Context, Poll, Waker};
 
     use super::*;
     use crate::foundation::password_hash::Cost;
@@ -171,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn who_is_throttled_does_not_stand_in_line() {
+        let login = login(1, 100);
+        assert_eq!(sign_in(&login, "alice", b"wrong"), Err(LoginRefused::Wrong));
+        let _places: Vec<_> = (2..10).map(|last| login.slow_hash.queue(network(last)).expect("a place")).collect();
+        assert!(matches!(sign_in(&login, "alice", b"wrong"), Err(LoginRefused::Throttled(_))));
+    }
+
+    #[test]
     fn signing_in_does_not_count_as_a_failure() {
         let login = login(1, 1);
         for _ in 0..3 {
@@ -211,6 +219,20 @@ mod tests {
         let places: Vec<_> = (2..10).map(|last| login.slow_hash.queue(network(last)).expect("a place")).collect();
         assert!(matches!(sign_in(&login, "alice", b"right"), Err(LoginRefused::Busy(_))));
         drop(places);
+        assert_eq!(sign_in(&login, "alice", b"right"), Ok("1".into()));
+    }
+
+    #[test]
+    fn a_password_that_could_not_be_hashed_was_not_a_failure() {
+        let login = login(1, 1);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let entered = handle.enter();
+        let answer =
+            pin!(login.verify("alice", b"right", network(1), NOW)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(answer, Poll::Ready(Err(LoginRefused::Busy(_)))), "{answer:?}");
+        drop(entered);
         assert_eq!(sign_in(&login, "alice", b"right"), Ok("1".into()));
     }
 

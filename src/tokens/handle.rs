@@ -139,3 +139,61 @@ fn field<const N: usize>(whole: &[u8; WHOLE_BYTES], at: usize) -> [u8; N] {
     field.copy_from_slice(&whole[at..at + N]);
     field
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foundation::secret::ExposeSecret as _;
+    use crate::keys::sealing_ring::tests::{NOW, ring_of_one};
+
+    fn handle(kind: HandleKind, generation: u32) -> Handle {
+        Handle { kind, id: uuid::uuid!("0192f0c1-d2e3-7abc-8def-0123456789ab"), generation }
+    }
+
+    #[test]
+    fn the_format_is_the_one_that_is_out_there() {
+        // Computed with Python's hmac and base64. What clients hold must go on opening.
+        for (handle, expected) in [
+            (
+                handle(HandleKind::Code, 0),
+                "jsc_AVk2OdYBkvDB0uN6vI3vASNFZ4mrAAAAAMmUihoN8iXDUhaJHsBWwSfML5-xYOG8Hdy4Zo4Gckwe",
+            ),
+            (
+                handle(HandleKind::Refresh, 7),
+                "jsr_AVk2OdYBkvDB0uN6vI3vASNFZ4mrAAAABxqN6NoMLnnNAESzhEdtGdLs5u7AviMj3bV8YSGbgkKT",
+            ),
+        ] {
+            let text = handle.seal(&ring_of_one(), NOW);
+            assert_eq!(text.expose_secret(), expected);
+            assert_eq!(Handle::open(expected, handle.kind, &ring_of_one()), Ok(handle));
+        }
+    }
+
+    #[test]
+    fn the_log_learns_why_a_handle_was_refused() {
+        let ring = ring_of_one();
+        let good = handle(HandleKind::Refresh, 7).seal(&ring, NOW);
+        let good = good.expose_secret();
+        let changed = |at: usize, to: &str| format!("{}{to}{}", &good[..at], &good[at + 1..]);
+        for (text, why) in [
+            (String::new(), HandleRefused::NotAHandle),
+            ("jsr_".to_owned(), HandleRefused::NotAHandle),
+            (good[1..].to_owned(), HandleRefused::NotAHandle),
+            (format!("{good}A"), HandleRefused::NotAHandle),
+            (changed(9, "="), HandleRefused::NotAHandle),
+            (good.replacen("jsr_", "jsc_", 1), HandleRefused::OtherKind),
+            (changed(4, "B"), SealRefused::UnknownVersion.into()),
+            (changed(6, "A"), SealRefused::UnknownKey.into()),
+            (changed(40, "_"), SealRefused::Forged.into()),
+        ] {
+            assert_eq!(Handle::open(&text, HandleKind::Refresh, &ring), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_handle_that_only_changed_its_prefix_is_forged() {
+        let ring = ring_of_one();
+        let code = handle(HandleKind::Code, 0).seal(&ring, NOW).expose_secret().replacen("jsc_", "jsr_", 1);
+        assert_eq!(Handle::open(&code, HandleKind::Refresh, &ring), Err(SealRefused::Forged.into()));
+    }
+}

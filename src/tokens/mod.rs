@@ -1,4 +1,4 @@
-//! Tokens: what one says, who it is for, how long it lives, and the one place that mints it.
+//! Tokens: what one says, who it is for, how long it lives, what stands behind it, and the one place that mints it.
 
 pub mod access_token;
 pub mod audience;

@@ -1,0 +1,5 @@
+//! Rules that hold for every input: random input against an algebraic rule, one module a subject.
+
+mod handles;
+mod sealed_values;
+mod sealing_rings;
