@@ -3,6 +3,8 @@
 
 pub mod code;
 pub mod consent;
+#[cfg(test)]
+mod fixture;
 pub mod interaction;
 pub mod prompt;
 pub mod request;

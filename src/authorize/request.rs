@@ -25,7 +25,7 @@ use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
 /// How long a person has to sign in and consent.
-pub const PENDING_LIFETIME: Duration = Duration::from_secs(30 * 60);
+pub const PENDING_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
@@ -302,4 +302,260 @@ fn permit<'a>(
 
 fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
     parameters.optional("login_hint").filter(|hint| hint.len() <= LONGEST_LOGIN_HINT).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::{NOW, Registered};
+
+    /// The code of an error, and whether it goes back to the client.
+    #[derive(Debug, PartialEq)]
+    enum Refusal {
+        Shown(ErrorCode),
+        SentBack(ErrorCode, Option<String>),
+    }
+
+    fn refusal(error: AuthorizationError) -> Refusal {
+        match error {
+            AuthorizationError::ShowToUser(error) => Refusal::Shown(error.code),
+            AuthorizationError::RedirectToClient { to, error } => Refusal::SentBack(error.code, to.state),
+        }
+    }
+
+    fn refused(query: &str) -> Refusal {
+        let refused = Registered::default().parse(query).expect_err(query);
+        refusal(refused)
+    }
+
+    fn sent_back(query: &str) -> ErrorCode {
+        match refused(&format!("state=s&{query}")) {
+            Refusal::SentBack(code, state) => {
+                assert_eq!(state.as_deref(), Some("s"), "{query}");
+                code
+            }
+            Refusal::Shown(code) => panic!("{query}: {code} is shown"),
+        }
+    }
+
+    const CHALLENGE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
+    #[test]
+    fn a_sound_request_is_judged() {
+        let query = format!(
+            "client_id=web&response_type=code&redirect_uri=https://web.example/cb&state=xyz&{CHALLENGE}\
+             &scope=write+read&resource=https://api.example&prompt=login&max_age=60&login_hint=alice&unknown=1"
+        );
+        let request = Registered::default().parse(&query).expect("sound");
+        assert_eq!(request.client().id.as_str(), "web");
+        assert_eq!(request.to().target.as_str(), "https://web.example/cb");
+        assert_eq!(request.to().state.as_deref(), Some("xyz"));
+        assert!(request.is_redirect_uri_sent());
+        let terms = request.terms();
+        assert_eq!(terms.scope.to_string(), "read write");
+        assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
+        assert!(terms.code_challenge.is_some());
+        assert_eq!(terms.prompt, Prompt::Interactive { login: true, consent: false });
+        assert_eq!(terms.max_age, Some(Duration::from_mins(1)));
+        assert_eq!(terms.login_hint.as_deref(), Some("alice"));
+        assert_eq!(terms.created_at, NOW);
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default() {
+        let request = Registered::default().request("client_id=web");
+        assert!(!request.is_redirect_uri_sent());
+        assert_eq!(request.to().target.as_str(), "https://web.example/cb");
+        assert_eq!(request.to().state, None);
+        let terms = request.terms();
+        assert_eq!(terms.scope.to_string(), "read");
+        assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
+        assert_eq!((terms.prompt, terms.max_age, terms.login_hint.as_deref()), (Prompt::default(), None, None));
+    }
+
+    #[test]
+    fn a_bad_client_or_redirect_uri_is_shown_to_the_person_and_never_redirected() {
+        for query in [
+            "",
+            "client_id=",
+            "client_id=nobody",
+            "client_id=web&client_id=web",
+            "client_id=web&client_id=old",
+            "client_id=web&redirect_uri=https://evil.example/cb",
+            "client_id=web&redirect_uri=https://web.example/cb/",
+            "client_id=web&redirect_uri=https://web.example/cb&redirect_uri=https://web.example/cb",
+            "client_id=web&redirect_uri=https://web.example/cb&redirect_uri=https://evil.example/cb",
+            "client_id=web&redirect_uri=%ff",
+            "client_id=web&redirect_uri=http://web.example/cb",
+            "client_id=spa",
+            "client_id=spa&redirect_uri=",
+            "client_id=machine",
+            "client_id=trusted&redirect_uri=http://127.0.0.1:7/cb",
+        ] {
+            let query = format!("response_type=code&state=s&{CHALLENGE}&{query}");
+            assert_eq!(refused(&query), Refusal::Shown(ErrorCode::InvalidRequest), "{query}");
+        }
+    }
+
+    #[test]
+    fn too_many_parameters_are_shown_for_what_is_behind_them_is_not_read() {
+        let many = "x=1&".repeat(crate::protocol::parameters::MOST_PARAMETERS);
+        let query = format!("client_id=web&response_type=code&{many}");
+        assert_eq!(refused(&query), Refusal::Shown(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn any_other_parameter_that_is_repeated_or_unreadable_goes_back() {
+        for rest in ["scope=read&scope=read", "x=1&x=2", "scope=%ff", &format!("scope={}", "x".repeat(8193))] {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+        let twice = format!("client_id=web&response_type=code&{CHALLENGE}&state=a&state=b");
+        assert_eq!(refused(&twice), Refusal::SentBack(ErrorCode::InvalidRequest, None));
+    }
+
+    #[test]
+    fn a_response_type_is_required_known_and_registered() {
+        assert_eq!(sent_back("client_id=web"), ErrorCode::InvalidRequest);
+        assert_eq!(sent_back("client_id=web&response_type="), ErrorCode::InvalidRequest);
+        for unknown in ["token", "code+id_token", "Code"] {
+            let query = format!("client_id=web&response_type={unknown}");
+            assert_eq!(sent_back(&query), ErrorCode::UnsupportedResponseType, "{unknown}");
+        }
+        let query = format!("client_id=machine-with-uri&response_type=code&{CHALLENGE}");
+        assert_eq!(sent_back(&query), ErrorCode::UnauthorizedClient);
+    }
+
+    #[test]
+    fn query_is_the_only_response_mode() {
+        let with = |mode| format!("client_id=web&response_type=code&{CHALLENGE}&response_mode={mode}");
+        assert!(Registered::default().parse(&with("query")).is_ok());
+        assert_eq!(sent_back(&with("fragment")), ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn a_code_needs_pkce_unless_a_confidential_client_may_do_without() {
+        for client in ["web", "cli&redirect_uri=http://127.0.0.1:7/cb", "desktop"] {
+            let query = format!("client_id={client}&response_type=code");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{client}");
+            let empty = format!("{query}&code_challenge=&code_challenge_method=");
+            assert_eq!(sent_back(&empty), ErrorCode::InvalidRequest, "{client}");
+        }
+        let request = Registered::default().parse("client_id=old&response_type=code").expect("sound");
+        assert_eq!(request.terms().code_challenge, None);
+    }
+
+    #[test]
+    fn plain_is_refused_also_for_a_client_that_may_do_without_pkce() {
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        for rest in [
+            format!("code_challenge={challenge}"),
+            format!("code_challenge={challenge}&code_challenge_method="),
+            format!("code_challenge={challenge}&code_challenge_method=plain"),
+            "code_challenge_method=S256".to_owned(),
+            "code_challenge=short&code_challenge_method=S256".to_owned(),
+        ] {
+            let query = format!("client_id=old&response_type=code&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+    }
+
+    #[test]
+    fn scope_and_resource_are_known_and_the_clients() {
+        let with = |rest| sent_back(&format!("client_id=web&response_type=code&{CHALLENGE}&{rest}"));
+        assert_eq!(with("scope=read+admin"), ErrorCode::InvalidScope);
+        assert_eq!(with("scope=read++write"), ErrorCode::InvalidScope);
+        assert_eq!(with("scope=write&resource=https://other.example"), ErrorCode::InvalidScope);
+        assert_eq!(with("resource=https://nobody.example"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example%23x"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example&resource=https://other.example"), ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn the_scope_is_what_the_resource_understands() {
+        let request = Registered::default().request("client_id=web&scope=read+write&resource=https://other.example");
+        assert_eq!(request.terms().scope.to_string(), "read");
+    }
+
+    #[test]
+    fn prompt_and_max_age_are_well_formed() {
+        for rest in ["prompt=none+login", "prompt=create", "max_age=soon", "max_age=-1"] {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_request_in_a_jwt_or_somewhere_else_is_refused_and_not_ignored() {
+        let with = |rest| sent_back(&format!("client_id=web&response_type=code&{CHALLENGE}&{rest}"));
+        assert_eq!(with("request=eyJ"), ErrorCode::RequestNotSupported);
+        assert_eq!(with("request_uri=urn:x"), ErrorCode::RequestUriNotSupported);
+    }
+
+    #[test]
+    fn a_login_hint_that_is_nobodys_name_is_forgotten() {
+        let request = Registered::default().request(&format!("client_id=web&login_hint={}", "x".repeat(256)));
+        assert_eq!(request.terms().login_hint, None);
+    }
+
+    #[test]
+    fn a_native_client_comes_back_at_the_port_it_named() {
+        let request = Registered::default().request("client_id=cli&redirect_uri=http://127.0.0.1:51004/cb");
+        assert_eq!(request.to().target.as_str(), "http://127.0.0.1:51004/cb");
+    }
+
+    fn resume(query: &str, later: &Registered, span: Duration) -> Result<AuthorizationRequest, Refusal> {
+        let pending = Registered::default().request(query).to_pending();
+        let sealed = postcard::to_stdvec(&pending).expect("it is written");
+        let opened: PendingRequest = postcard::from_bytes(&sealed).expect("it is read");
+        assert_eq!(opened, pending);
+        opened.resume(later.registrations(), NOW + span).map_err(refusal)
+    }
+
+    #[test]
+    fn a_pending_request_comes_back_as_it_was_for_half_an_hour() {
+        let query = "client_id=web&scope=read+write&state=xyz&prompt=login&max_age=9&login_hint=a&redirect_uri=https://web.example/cb";
+        let request = Registered::default().request(query);
+        let resumed = resume(query, &Registered::default(), PENDING_LIFETIME).expect("still good");
+        assert_eq!(resumed.terms(), request.terms());
+        assert_eq!(resumed.to(), request.to());
+        assert!(resumed.is_redirect_uri_sent());
+
+        let too_late = PENDING_LIFETIME + Duration::from_millis(1);
+        let refused = resume(query, &Registered::default(), too_late).expect_err("too old");
+        assert_eq!(refused, Refusal::Shown(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn a_pending_request_is_judged_by_the_configuration_of_its_return() {
+        let resume = |query, change: fn(&mut crate::clients::ClientMetadata)| {
+            resume(query, &Registered::with(change), Duration::ZERO).map(|request| request.terms().scope.to_string())
+        };
+        let shown = Err(Refusal::Shown(ErrorCode::InvalidRequest));
+        assert_eq!(resume("client_id=web", |m| m.client_id = "other".to_owned()), shown);
+        assert_eq!(resume("client_id=web", |m| m.redirect_uris = vec!["https://web.example/new".to_owned()]), shown);
+        let sent_back = |code| Err(Refusal::SentBack(code, Some("s".to_owned())));
+        let query = "client_id=web&state=s&scope=read+write";
+        assert_eq!(resume(query, |m| m.scope = "read".to_owned()), sent_back(ErrorCode::InvalidScope));
+        assert_eq!(resume(query, |m| m.resources = Some(Vec::new())), sent_back(ErrorCode::InvalidTarget));
+    }
+
+    #[test]
+    fn a_person_consents_to_what_was_shown_whatever_the_default_is_later() {
+        let later = Registered::with(|metadata| metadata.default_scope = Some("read write".to_owned()));
+        let resumed = resume("client_id=web", &later, Duration::ZERO).expect("still good");
+        assert_eq!(resumed.terms().scope.to_string(), "read");
+        assert!(!resumed.is_redirect_uri_sent());
+    }
+
+    #[test]
+    fn pkce_that_is_required_meanwhile_is_required_of_a_pending_request() {
+        let pending = Registered::default().parse("client_id=old&response_type=code").expect("sound").to_pending();
+        let later = Registered::with(|metadata| {
+            metadata.client_id = "old".to_owned();
+            metadata.redirect_uris = vec!["https://old.example/cb".to_owned()];
+        });
+        let refused = pending.resume(later.registrations(), NOW).expect_err("refused");
+        assert_eq!(refusal(refused), Refusal::SentBack(ErrorCode::InvalidRequest, None));
+    }
 }

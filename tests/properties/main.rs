@@ -1,5 +1,7 @@
 //! Rules that hold for every input: random input against an algebraic rule, one module a subject.
 
 mod handles;
+mod pkce;
+mod redirect_uris;
 mod sealed_values;
 mod sealing_rings;
