@@ -1,6 +1,15 @@
 //! Keys: which of them works when, where they lie, and what is signed and verified with them.
 
+pub mod algorithm;
 pub mod csrf;
+pub mod jwk;
+pub mod jwks;
+pub mod jws;
+pub mod key_files;
+pub mod key_ring;
+pub mod pem;
 pub mod schedule;
 pub mod sealed_value;
 pub mod sealing_ring;
+pub mod signing_key;
+pub mod token_type;

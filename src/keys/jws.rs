@@ -1,0 +1,586 @@
+//! Verifying signed tokens that come in: JWS in compact form (RFC 7515 §5.2) with the claims of a JWT (RFC 7519 §7.2).
+//!
+//! What a token says about itself decides nothing: the algorithm must be allowed and be the one of the key (RFC 8725
+//! §3.1), the key is chosen among ours by its `kid`, never taken from the token, and its type must be the expected one.
+//! Refused besides: any `crit` (RFC 7515 §4.1.11: we understand no extension), `none` and MACs, and every token whose
+//! time, issuer or audience is not right. The time comes from the caller.
+
+use std::time::Duration;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm as JoseAlgorithm, DecodingKey};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::algorithm::Algorithm;
+use super::jwk::{Jwk, JwkSet};
+use super::token_type::TokenType;
+use crate::foundation::base64url;
+use crate::foundation::clock::Timestamp;
+
+/// What a token must be to be accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectation<'a> {
+    /// The kind of token.
+    pub typ: TokenType,
+    /// The algorithms that are allowed.
+    pub algorithms: &'a [Algorithm],
+    /// The `iss` it must have; none: any, for showing a token to a person.
+    pub issuer: Option<&'a str>,
+    /// What must be among its `aud`; none: any, for showing a token to a person.
+    pub audience: Option<&'a str>,
+    /// The time now.
+    pub now: Timestamp,
+    /// How far the clock of the server that signed it may be off.
+    pub leeway: Duration,
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JwsRefused {
+    /// Not three parts in base64url of which the first two are JSON objects.
+    #[error("not a signed token: three parts in base64url with a dot between each two")]
+    Malformed,
+    /// It demands an extension (RFC 7515 §4.1.11).
+    #[error("its header has `crit`, and no extension is understood")]
+    Critical,
+    /// No `typ`, or another one.
+    #[error("it is a token of another type: its `typ` is not the expected one")]
+    WrongType,
+    /// An `alg` that is not allowed here, such as `none` or a MAC.
+    #[error("its `alg` is not allowed")]
+    AlgorithmNotAllowed,
+    /// It does not say which key it was signed with.
+    #[error("its header has no `kid`")]
+    NoKid,
+    /// No published key has its `kid`.
+    #[error("its `kid` is none of a published key")]
+    UnknownKey,
+    /// The key with its `kid` is one of another algorithm.
+    #[error("its `alg` is not the one of its key")]
+    AlgorithmOfAnotherKey,
+    /// The signature is not one of the key over these bytes.
+    #[error("its signature is wrong")]
+    BadSignature,
+    /// Signed, but not the claims of a token.
+    #[error("its claims are not those of a token: `exp` is missing, or one has the wrong form")]
+    MalformedClaims,
+    /// `iss` is not the expected one.
+    #[error("its `iss` is not the expected issuer")]
+    WrongIssuer,
+    /// The expected audience is not in `aud`.
+    #[error("its `aud` does not hold the expected audience")]
+    WrongAudience,
+    /// `exp` has come.
+    #[error("it expired at {at}")]
+    Expired {
+        /// Its `exp`.
+        at: Timestamp,
+    },
+    /// `nbf` has not come.
+    #[error("it is not valid before {from}")]
+    NotYetValid {
+        /// Its `nbf`.
+        from: Timestamp,
+    },
+}
+
+/// Public keys to verify with, ready for use.
+#[derive(Debug, Clone, Default)]
+pub struct VerificationKeys(Vec<VerificationKey>);
+
+#[derive(Debug, Clone)]
+struct VerificationKey {
+    kid: String,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+/// The text is not a JWK Set (RFC 7517 §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a JWK Set: a JSON object with `keys`")]
+pub struct InvalidKeySet;
+
+impl VerificationKeys {
+    /// Reads a JWK Set. Keys that are not for signatures of one of our algorithms are left out, as are keys without a
+    /// `kid` (RFC 7517 §5).
+    pub fn from_json(json: &[u8]) -> Result<Self, InvalidKeySet> {
+        let set: JwkSet = serde_json::from_slice(json).map_err(|_| InvalidKeySet)?;
+        Ok(set.keys.iter().collect())
+    }
+
+    fn find(&self, kid: &str) -> Option<&VerificationKey> {
+        self.0.iter().find(|key| key.kid == kid)
+    }
+}
+
+impl<'a> FromIterator<&'a Jwk> for VerificationKeys {
+    fn from_iter<I: IntoIterator<Item = &'a Jwk>>(jwks: I) -> Self {
+        Self(jwks.into_iter().filter_map(VerificationKey::from_jwk).collect())
+    }
+}
+
+impl VerificationKey {
+    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        // The kind of key alone says what it may verify, so that nothing can make an RSA key a MAC's secret.
+        let algorithm = match &jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::Es256,
+            AlgorithmParameters::RSA(_) => Algorithm::Rs256,
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDsa,
+            _ => return None,
+        };
+        let common = &jwk.common;
+        let is_for_it = common.key_algorithm.is_none_or(|said| said == KeyAlgorithm::from(jose(algorithm)));
+        let is_for_signatures = common.public_key_use.as_ref().is_none_or(|said| *said == PublicKeyUse::Signature);
+        if !is_for_it || !is_for_signatures {
+            return None;
+        }
+        Some(Self { kid: common.key_id.clone()?, algorithm, key: DecodingKey::from_jwk(jwk).ok()? })
+    }
+
+    fn has_signed(&self, signing_input: &str, signature: &str) -> bool {
+        let verified =
+            jsonwebtoken::crypto::verify(signature, signing_input.as_bytes(), &self.key, jose(self.algorithm));
+        matches!(verified, Ok(true))
+    }
+}
+
+const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
+    match algorithm {
+        Algorithm::Es256 => JoseAlgorithm::ES256,
+        Algorithm::Rs256 => JoseAlgorithm::RS256,
+        Algorithm::EdDsa => JoseAlgorithm::EdDSA,
+    }
+}
+
+/// Verifies a token and gives its claims, or says why it is not accepted.
+pub fn verify<C: DeserializeOwned>(
+    token: &str,
+    keys: &VerificationKeys,
+    expected: &Expectation<'_>,
+) -> Result<C, JwsRefused> {
+    let parts = Parts::of(token)?;
+    let header: Header = read(parts.header)?;
+    if header.crit {
+        return Err(JwsRefused::Critical);
+    }
+    if !header.typ.is_some_and(|typ| expected.typ.is_meant_by(&typ)) {
+        return Err(JwsRefused::WrongType);
+    }
+    let algorithm = header.alg.parse().map_err(|_| JwsRefused::AlgorithmNotAllowed)?;
+    if !expected.algorithms.contains(&algorithm) {
+        return Err(JwsRefused::AlgorithmNotAllowed);
+    }
+    let key = keys.find(&header.kid.ok_or(JwsRefused::NoKid)?).ok_or(JwsRefused::UnknownKey)?;
+    if key.algorithm != algorithm {
+        return Err(JwsRefused::AlgorithmOfAnotherKey);
+    }
+    if !key.has_signed(parts.signing_input, parts.signature) {
+        return Err(JwsRefused::BadSignature);
+    }
+    let claims = json_object(parts.payload).ok_or(JwsRefused::MalformedClaims)?;
+    let registered: RegisteredClaims = serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)?;
+    registered.check(expected)?;
+    serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
+}
+
+/// What a token says, believed by nobody: for showing it to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnverifiedToken {
+    /// The JOSE header.
+    pub header: Map<String, Value>,
+    /// The claims.
+    pub claims: Map<String, Value>,
+}
+
+/// Reads a token without verifying anything.
+pub fn decode_unverified(token: &str) -> Result<UnverifiedToken, JwsRefused> {
+    let parts = Parts::of(token)?;
+    Ok(UnverifiedToken { header: read(parts.header)?, claims: read(parts.payload)? })
+}
+
+/// A JWS in compact form, taken apart (RFC 7515 §7.1).
+struct Parts<'a> {
+    signing_input: &'a str,
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, JwsRefused> {
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsRefused::Malformed)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(JwsRefused::Malformed)?;
+        if payload.contains('.') {
+            return Err(JwsRefused::Malformed);
+        }
+        Ok(Self { signing_input, header, payload, signature })
+    }
+}
+
+fn read<T: DeserializeOwned>(part: &str) -> Result<T, JwsRefused> {
+    let json = json_object(part).ok_or(JwsRefused::Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| JwsRefused::Malformed)
+}
+
+/// The JSON text of a part. It must be an object: serde would fill a struct from an array as well.
+fn json_object(part: &str) -> Option<Vec<u8>> {
+    let json = base64url::decode(part).ok()?;
+    (json.trim_ascii_start().first() == Some(&b'{')).then_some(json)
+}
+
+/// The header parameters that decide; one that stands twice is refused (RFC 7515 §4).
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "is_present")]
+    crit: bool,
+}
+
+/// Whatever its value, `null` included.
+fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// The claims that decide (RFC 7519 §4.1).
+#[derive(Deserialize)]
+struct RegisteredClaims {
+    iss: Option<String>,
+    #[serde(default)]
+    aud: Audience,
+    #[serde(deserialize_with = "numeric_date")]
+    exp: Timestamp,
+    #[serde(default, deserialize_with = "numeric_date")]
+    nbf: Timestamp,
+}
+
+/// One audience, or several (RFC 7519 §4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Default for Audience {
+    fn default() -> Self {
+        Self::Several(Vec::new())
+    }
+}
+
+impl Audience {
+    fn contains(&self, wanted: &str) -> bool {
+        match self {
+            Self::One(one) => one == wanted,
+            Self::Several(several) => several.iter().any(|one| one == wanted),
+        }
+    }
+}
+
+impl RegisteredClaims {
+    fn check(&self, expected: &Expectation<'_>) -> Result<(), JwsRefused> {
+        if expected.issuer.is_some_and(|issuer| self.iss.as_deref() != Some(issuer)) {
+            return Err(JwsRefused::WrongIssuer);
+        }
+        if expected.audience.is_some_and(|audience| !self.aud.contains(audience)) {
+            return Err(JwsRefused::WrongAudience);
+        }
+        // RFC 7519 §4.1.4: on `exp` itself the token is no longer accepted.
+        if self.exp + expected.leeway <= expected.now {
+            return Err(JwsRefused::Expired { at: self.exp });
+        }
+        if expected.now + expected.leeway < self.nbf {
+            return Err(JwsRefused::NotYetValid { from: self.nbf });
+        }
+        Ok(())
+    }
+}
+
+/// A `NumericDate`: seconds since 1970, with or without a fraction (RFC 7519 §2).
+fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    let since_1970 = Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)?;
+    Ok(Timestamp::default() + since_1970)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::keys::signing_key::{SigningKey, generate};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const ISSUER: &str = "https://login.example.com";
+    const API: &str = "https://api.example.com";
+
+    fn key(algorithm: Algorithm) -> SigningKey {
+        SigningKey::from_pem(generate(algorithm).as_bytes(), algorithm, None).expect("a key of ours")
+    }
+
+    fn published(key: &SigningKey) -> VerificationKeys {
+        [key.public_jwk()].into_iter().collect()
+    }
+
+    fn expectation() -> Expectation<'static> {
+        Expectation {
+            typ: TokenType::AccessToken,
+            algorithms: &Algorithm::ALL,
+            issuer: Some(ISSUER),
+            audience: Some(API),
+            now: NOW,
+            leeway: Duration::from_secs(10),
+        }
+    }
+
+    fn claims() -> Value {
+        json!({ "iss": ISSUER, "aud": API, "sub": "s6BhdRkqt3", "exp": NOW.as_seconds() + 300 })
+    }
+
+    fn changed(name: &str, value: Value) -> Value {
+        let mut claims = claims();
+        claims[name] = value;
+        claims
+    }
+
+    /// Signs with `key` under any header.
+    fn signed_under(key: &SigningKey, header: &str, claims: &Value) -> String {
+        let mut token = format!("{}.{}", base64url::encode(header), base64url::encode(claims.to_string()));
+        key.append_signature(&mut token).expect("a signature");
+        token
+    }
+
+    fn header(key: &SigningKey) -> Value {
+        json!({ "typ": "at+jwt", "alg": key.algorithm().as_str(), "kid": key.kid() })
+    }
+
+    #[test]
+    fn a_token_of_every_algorithm_is_accepted_with_its_claims() {
+        for algorithm in Algorithm::ALL {
+            let key = key(algorithm);
+            let token = key.sign(TokenType::AccessToken, &claims()).expect("a token");
+            assert_eq!(verify::<Value>(&token, &published(&key), &expectation()), Ok(claims()));
+            let shown = decode_unverified(&token).expect("a token");
+            assert_eq!(Value::Object(shown.claims), claims());
+            assert_eq!(Value::Object(shown.header), header(&key));
+        }
+    }
+
+    #[test]
+    fn a_changed_character_anywhere_is_refused() {
+        let key = key(Algorithm::Es256);
+        let token = key.sign(TokenType::AccessToken, &claims()).expect("a token");
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let token = String::from_utf8(bytes).expect("ASCII");
+            assert!(verify::<Value>(&token, &published(&key), &expectation()).is_err(), "{at}");
+        }
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let flipped = format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
+        for token in [format!("{signed}."), format!("{token}A"), format!("{token}="), flipped] {
+            let refused = verify::<Value>(&token, &published(&key), &expectation());
+            assert_eq!(refused, Err(JwsRefused::BadSignature), "{token}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_three_parts_of_json_objects_is_refused() {
+        let key = key(Algorithm::EdDsa);
+        let token = key.sign(TokenType::AccessToken, &claims()).expect("a token");
+        let (_, rest) = token.split_once('.').expect("three parts");
+        let array = base64url::encode(r#"["EdDSA","at+jwt","kid"]"#);
+        let twice = base64url::encode(r#"{"alg":"EdDSA","alg":"none","typ":"at+jwt"}"#);
+        for token in [
+            String::new(),
+            "..".to_owned(),
+            "a.b".to_owned(),
+            format!("{token}.e"),
+            format!("{array}.{rest}"),
+            format!("{twice}.{rest}"),
+            format!(" {token}"),
+        ] {
+            assert_eq!(
+                verify::<Value>(&token, &published(&key), &expectation()),
+                Err(JwsRefused::Malformed),
+                "{token}"
+            );
+        }
+        assert_eq!(decode_unverified("e30.W10.e30"), Err(JwsRefused::Malformed));
+    }
+
+    #[test]
+    fn every_header_that_is_not_ours_is_refused_even_when_it_is_signed() {
+        let key = key(Algorithm::Es256);
+        let with = |name: &str, value: Value| {
+            let mut header = header(&key);
+            header[name] = value;
+            header
+        };
+        let without = |name: &str| {
+            let mut header = header(&key);
+            header.as_object_mut().expect("an object").remove(name);
+            header
+        };
+        for (header, why) in [
+            (with("crit", json!(["exp"])), JwsRefused::Critical),
+            (with("crit", json!([])), JwsRefused::Critical),
+            (with("crit", Value::Null), JwsRefused::Critical),
+            (with("typ", json!("JWT")), JwsRefused::WrongType),
+            (with("typ", json!("dpop+jwt")), JwsRefused::WrongType),
+            (without("typ"), JwsRefused::WrongType),
+            (with("alg", json!("none")), JwsRefused::AlgorithmNotAllowed),
+            (with("alg", json!("HS256")), JwsRefused::AlgorithmNotAllowed),
+            (with("alg", json!("ES384")), JwsRefused::AlgorithmNotAllowed),
+            (with("alg", json!("es256")), JwsRefused::AlgorithmNotAllowed),
+            (without("alg"), JwsRefused::Malformed),
+            (without("kid"), JwsRefused::NoKid),
+            (with("kid", json!("another")), JwsRefused::UnknownKey),
+            (with("alg", json!("EdDSA")), JwsRefused::AlgorithmOfAnotherKey),
+        ] {
+            let token = signed_under(&key, &header.to_string(), &claims());
+            assert_eq!(verify::<Value>(&token, &published(&key), &expectation()), Err(why), "{header}");
+        }
+        for typ in ["AT+JWT", "application/at+jwt"] {
+            let token = signed_under(&key, &with("typ", json!(typ)).to_string(), &claims());
+            assert_eq!(verify(&token, &published(&key), &expectation()), Ok(claims()), "{typ}");
+        }
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_on_the_list_is_refused() {
+        let key = key(Algorithm::Es256);
+        let token = key.sign(TokenType::AccessToken, &claims()).expect("a token");
+        for algorithms in [&[][..], &[Algorithm::Rs256, Algorithm::EdDsa]] {
+            let expected = Expectation { algorithms, ..expectation() };
+            let refused = verify::<Value>(&token, &published(&key), &expected);
+            assert_eq!(refused, Err(JwsRefused::AlgorithmNotAllowed));
+        }
+    }
+
+    #[test]
+    fn another_key_under_the_same_kid_has_not_signed_it() {
+        let pem = [generate(Algorithm::EdDsa), generate(Algorithm::EdDsa)];
+        let [own, other] = pem.map(|pem| {
+            SigningKey::from_pem(pem.as_bytes(), Algorithm::EdDsa, Some("one".to_owned())).expect("a key of ours")
+        });
+        let token = own.sign(TokenType::AccessToken, &claims()).expect("a token");
+        assert_eq!(verify::<Value>(&token, &published(&other), &expectation()), Err(JwsRefused::BadSignature));
+    }
+
+    #[test]
+    fn a_key_that_came_with_the_token_is_not_used() {
+        let (own, foreign) = (key(Algorithm::EdDsa), key(Algorithm::EdDsa));
+        let mut header = header(&own);
+        header["jwk"] = serde_json::to_value(foreign.public_jwk()).expect("JSON");
+        let token = signed_under(&foreign, &header.to_string(), &claims());
+        assert_eq!(verify::<Value>(&token, &published(&own), &expectation()), Err(JwsRefused::BadSignature));
+    }
+
+    #[test]
+    fn claims_that_are_wrong_or_out_of_their_time_are_refused() {
+        let key = key(Algorithm::EdDsa);
+        let seconds = NOW.as_seconds();
+        let without = |name: &str| {
+            let mut claims = claims();
+            claims.as_object_mut().expect("an object").remove(name);
+            claims
+        };
+        let expired = |at| JwsRefused::Expired { at: Timestamp::from_seconds(at) };
+        for (claims, why) in [
+            (changed("iss", json!("https://login.example.com/")), JwsRefused::WrongIssuer),
+            (without("iss"), JwsRefused::WrongIssuer),
+            (changed("iss", json!([ISSUER])), JwsRefused::MalformedClaims),
+            (changed("aud", json!("https://other.example.com")), JwsRefused::WrongAudience),
+            (changed("aud", json!([])), JwsRefused::WrongAudience),
+            (without("aud"), JwsRefused::WrongAudience),
+            (changed("aud", json!({ "a": API })), JwsRefused::MalformedClaims),
+            // Ten seconds of leeway, and on the instant itself it is over.
+            (changed("exp", json!(seconds - 10)), expired(seconds - 10)),
+            (changed("exp", json!(0)), expired(0)),
+            (
+                changed("nbf", json!(seconds + 11)),
+                JwsRefused::NotYetValid { from: Timestamp::from_seconds(seconds + 11) },
+            ),
+            (without("exp"), JwsRefused::MalformedClaims),
+            (changed("exp", Value::Null), JwsRefused::MalformedClaims),
+            (changed("exp", json!("1800000300")), JwsRefused::MalformedClaims),
+            (changed("exp", json!(-1)), JwsRefused::MalformedClaims),
+            (changed("exp", json!(1e300)), JwsRefused::MalformedClaims),
+            (changed("nbf", json!("now")), JwsRefused::MalformedClaims),
+            (json!([ISSUER, API, seconds + 300, 0]), JwsRefused::MalformedClaims),
+        ] {
+            let token = key.sign(TokenType::AccessToken, &claims).expect("a token");
+            assert_eq!(verify::<Value>(&token, &published(&key), &expectation()), Err(why), "{claims}");
+        }
+    }
+
+    #[test]
+    fn claims_in_their_other_forms_are_accepted() {
+        let key = key(Algorithm::EdDsa);
+        let seconds = NOW.as_seconds();
+        for claims in [
+            changed("aud", json!(["https://other.example.com", API])),
+            changed("exp", json!(seconds - 9)),
+            changed("exp", json!(1_800_000_000.5)),
+            changed("nbf", json!(seconds + 10)),
+        ] {
+            let token = key.sign(TokenType::AccessToken, &claims).expect("a token");
+            assert_eq!(verify(&token, &published(&key), &expectation()), Ok(claims));
+        }
+        let token = key.sign(TokenType::AccessToken, &json!({ "exp": seconds + 1 })).expect("a token");
+        let anyone = Expectation { issuer: None, audience: None, ..expectation() };
+        assert!(verify::<Value>(&token, &published(&key), &anyone).is_ok());
+    }
+
+    #[test]
+    fn keys_that_are_not_for_our_signatures_are_left_out_of_a_set() {
+        let own = key(Algorithm::Rs256);
+        let with = |name: &str, value: &str| {
+            let mut jwk = serde_json::to_value(own.public_jwk()).expect("JSON");
+            jwk[name] = value.into();
+            jwk
+        };
+        let kids = |jwk: Value| {
+            let keys = VerificationKeys::from_json(json!({ "keys": [jwk] }).to_string().as_bytes()).expect("a set");
+            keys.0.into_iter().map(|key| key.kid).collect::<Vec<_>>()
+        };
+        assert_eq!(kids(with("kid", "own")), ["own"]);
+        for (name, value) in [("use", "enc"), ("alg", "PS256"), ("alg", "RS1"), ("kty", "AKP"), ("n", "=")] {
+            assert_eq!(kids(with(name, value)), [""; 0], "{name} {value}");
+        }
+        assert_eq!(kids(json!({ "kty": "oct", "k": "AAAA", "kid": "mac", "alg": "HS256" })), [""; 0]);
+        assert_eq!(VerificationKeys::from_json(b"[]").err(), Some(InvalidKeySet));
+    }
+
+    #[test]
+    fn rfc_7515_appendices_a_2_and_a_3_are_signatures_of_their_keys() {
+        let payload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let rs256 = json!({ "kty": "RSA", "kid": "A.2", "e": "AQAB", "n": concat!(
+            "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4Ql",
+            "L-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUs",
+            "LA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoud",
+            "F8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
+        ) });
+        let rs256_signature = concat!(
+            "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujG",
+            "bds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K",
+            "0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6",
+            "LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+        );
+        let es256 = json!({ "kty": "EC", "crv": "P-256", "kid": "A.3",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+        let es256_signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        for (key, header, signature) in
+            [(rs256, "eyJhbGciOiJSUzI1NiJ9", rs256_signature), (es256, "eyJhbGciOiJFUzI1NiJ9", es256_signature)]
+        {
+            let key = VerificationKey::from_jwk(&serde_json::from_value(key).expect("a JWK")).expect("a key of ours");
+            let signing_input = format!("{header}.{payload}");
+            assert!(key.has_signed(&signing_input, signature), "{header}");
+            assert!(!key.has_signed(&signing_input[1..], signature), "{header}");
+        }
+    }
+}
