@@ -117,7 +117,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
     let lifetimes = lifetimes::read(reading);
     let store = store::read(reading, environment, &mut warnings);
     let keys = keys::read(reading, environment);
-    let login = reading.section("login");
+    let login = login::read(reading);
     let log = reading.section("log");
     let scopes = scopes::read(reading);
     let clients = clients::read(reading);

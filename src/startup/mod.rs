@@ -26,6 +26,7 @@ use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
 use crate::http::{admin_routes, name_request, public_routes};
+use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
 use crate::telemetry::RootSpan;
 
@@ -110,14 +111,17 @@ impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
-        let settings = keys::make_if_missing(source.load()?, &source)?;
+        let settings = keys::make_if_missing(source.load()?, &source, &*foundations.random)?;
         let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
-        let live = reload::build_live(settings, &foundations)?;
-        let state = Data::new(State::new(live, Arc::clone(&foundations.clock)));
+        let throttle = Arc::new(Throttle::new(&*foundations.random));
+        let stores = store::open(&settings)?;
+        let live = reload::build_live(settings, &foundations, &throttle)?;
+        let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
+        let state = Data::new(State::new(live, clock, random, stores));
         let public = listen_public(&server, &issuer, &state)?;
         let admin = listen_admin(&server, &state)?;
         tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(source, foundations, state.into_inner(), fixed));
+        let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
         Ok(Self { public, admin, reloader })
     }
 
