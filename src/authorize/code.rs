@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clients::{Client, ClientId};
@@ -25,7 +26,7 @@ use crate::tokens::handle::{Handle, HandleKind};
 use super::request::AuthorizationRequest;
 
 /// Who let which client do what: what a code stands for until it is redeemed. What the client presents is not in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationCode {
     /// Its name, and the name of the grant that comes from it.
     pub id: Uuid,
@@ -101,7 +102,7 @@ pub struct CodeBinding<'a> {
 
 /// What a client sends with a code.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Redemption<'a> {
+pub struct RedemptionRequest<'a> {
     /// `redirect_uri`.
     pub redirect_uri: Option<&'a str>,
     /// `code_verifier`.
@@ -141,7 +142,7 @@ impl From<RedemptionRefused> for OAuthError {
 
 impl CodeBinding<'_> {
     /// Whether `client`, which has authenticated, may redeem with what it presents. Changes nothing.
-    pub fn check(&self, client: &Client, presented: &Redemption<'_>) -> Result<(), RedemptionRefused> {
+    pub fn check(&self, client: &Client, presented: &RedemptionRequest<'_>) -> Result<(), RedemptionRefused> {
         if client.id != *self.client_id {
             return Err(RedemptionRefused::OtherClient);
         }
@@ -206,7 +207,7 @@ mod tests {
         let code = code(&registered.parse(&format!("response_type=code&{query}")).expect("a sound request"));
         let verifier = verifier.map(|text| CodeVerifier::parse(text).expect("a valid verifier"));
         let client = registered.registrations().clients.find(client_id).expect("registered");
-        code.binding().check(client, &Redemption { redirect_uri, code_verifier: verifier.as_ref() })
+        code.binding().check(client, &RedemptionRequest { redirect_uri, code_verifier: verifier.as_ref() })
     }
 
     const PKCE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";

@@ -10,3 +10,4 @@ pub mod pending;
 pub mod prompt;
 pub mod request;
 pub mod response;
+pub mod store;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::protocol::claims::{CustomClaims, ReservedClaim};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::resource::{InvalidResource, ResourceIndicator};
@@ -15,7 +17,8 @@ use super::metadata::ClientMetadata;
 use super::secret_hash::{ClientSecretHash, InvalidSecretHash};
 
 /// A client identifier (RFC 6749 §2.2): no secret, unique in a server. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ClientId(Arc<str>);
 
 /// The longest client identifier, in bytes.
@@ -84,6 +87,8 @@ pub struct Client {
     pub claims: CustomClaims,
     /// How long its access tokens live; `None`: as the server's or the resource's.
     pub access_token_lifetime: Option<Duration>,
+    /// How long a lost answer to a refresh may be asked for again; `None`: as the server's.
+    pub refresh_retry_window: Option<Duration>,
 }
 
 /// Why a client's entry is refused.
@@ -178,6 +183,7 @@ impl Client {
             resources: metadata.resources.map(|list| resources(&list)).transpose()?,
             claims: CustomClaims::new(metadata.claims)?,
             access_token_lifetime: metadata.access_token_lifetime,
+            refresh_retry_window: metadata.refresh_retry_window,
         })
     }
 

@@ -43,8 +43,16 @@ impl JoinedList {
         }
     }
 
-    /// The key that tells its entries apart.
-    pub(super) const fn id(self) -> &'static str {
+    /// What tells an entry apart, where it is there.
+    pub(super) fn id(self, entry: &Value) -> Option<&str> {
+        let ValueKind::Table(entry) = &entry.kind else { return None };
+        match &entry.get(self.id_key())?.kind {
+            ValueKind::String(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    const fn id_key(self) -> &'static str {
         match self {
             Self::Resources => "identifier",
             Self::Clients => "client_id",

@@ -21,6 +21,8 @@ mod scopes;
 mod secrets;
 mod server;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 mod toml_file;
 mod users;
@@ -29,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use crate::clients::{Client, ClientRegistry};
+use crate::login::account::Account;
 use crate::protocol::issuer::Issuer;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
@@ -43,7 +46,6 @@ pub use login::{Directory, LoginSettings};
 pub use scopes::ScopeDescription;
 pub use server::ServerSettings;
 pub use store::{Durability, StoreSettings};
-pub use users::User;
 
 use error::Problems;
 use reading::{Entry, Reading};
@@ -88,7 +90,7 @@ pub struct Settings {
     /// Who is registered.
     pub clients: ClientRegistry,
     /// People who may sign in.
-    pub users: Vec<User>,
+    pub users: Vec<Account>,
     /// Every file that was read, in the order of reading, those of secrets included.
     pub sources: Vec<PathBuf>,
     /// What is allowed and perhaps not meant, in one sentence each.
@@ -128,7 +130,10 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         judge_names(reading, &clients, &users, &resources, &default_resource);
     }
     warnings.extend(unknown_scopes(&clients, &resources, &scopes));
+    // A repeated name is a problem that is noted already.
     let resources = resources.into_iter().map(|entry| entry.value);
+    let resources = ProtectedResources::new(resources, default_resource, keys.default_algorithm).ok()?;
+    let clients = ClientRegistry::new(clients.into_iter().map(|entry| entry.value)).ok()?;
     Some(Settings {
         issuer: issuer?,
         server: server?,
@@ -137,9 +142,8 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         login: login?,
         log: log?,
         scopes,
-        // A repeated name is a problem that is noted already.
-        resources: ProtectedResources::new(resources, default_resource, keys.default_algorithm).ok()?,
-        clients: ClientRegistry::new(clients.into_iter().map(|entry| entry.value)).ok()?,
+        resources,
+        clients,
         users: users.into_iter().map(|entry| entry.value).collect(),
         keys,
         sources: Vec::new(),
@@ -162,7 +166,7 @@ fn read_default_resource(reading: &Reading<'_>, issuer: &Issuer) -> Option<Resou
 fn judge_names(
     reading: &Reading<'_>,
     clients: &[Entry<Client>],
-    users: &[Entry<User>],
+    users: &[Entry<Account>],
     resources: &[Entry<ProtectedResource>],
     default_resource: &ResourceIndicator,
 ) {
@@ -170,11 +174,11 @@ fn judge_names(
     let by_id: BTreeMap<&str, &Entry<Client>> = clients.iter().map(|entry| (entry.value.id.as_str(), entry)).collect();
     for Entry { place, value: user } in users {
         // Without a person a token's `sub` is the client's id (RFC 9068 §2.2): a client could pass for the person.
-        if let Some(client) = by_id.get(user.subject.as_str()) {
+        if let Some(client) = by_id.get(&**user.subject()) {
             let other = client.place.origin();
             problems.add(place.problem(format!(
                 "subject {} is the client_id at {other}: a token could be taken for the other's",
-                user.subject
+                user.subject()
             )));
         }
     }

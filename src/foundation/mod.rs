@@ -14,4 +14,5 @@ pub mod random;
 pub mod sealing;
 pub mod secret;
 pub mod slow_hash;
+pub mod storage;
 pub mod verified_secrets;

@@ -5,4 +5,5 @@ pub mod directory;
 mod failure_table;
 pub mod password;
 pub mod session;
+pub mod store;
 pub mod throttle;

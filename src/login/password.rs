@@ -115,6 +115,7 @@ mod tests {
     use crate::foundation::random::OsRandom;
     use crate::foundation::slow_hash::PoolSize;
     use crate::login::directory::{Found, UserDirectory};
+    use crate::protocol::claims::CustomClaims;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
     const WINDOW: Duration = Duration::from_mins(5);
@@ -122,7 +123,7 @@ mod tests {
     fn login(per_account: u32, per_network: u32) -> PasswordLogin {
         let password = Password::new("right").expect("a password");
         let hash = PasswordHash::hash_blocking(&password, Cost::CHEAPEST, &OsRandom);
-        let alice = Account::new("1", "alice", hash, serde_json::Map::new()).expect("a valid account");
+        let alice = Account::new("1", "alice", hash, CustomClaims::default()).expect("a valid account");
         PasswordLogin {
             directory: Arc::new(UserDirectory::new(vec![alice], &OsRandom).expect("no duplicates")),
             throttle: Arc::new(Throttle::new(&OsRandom)),

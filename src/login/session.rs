@@ -112,12 +112,13 @@ mod tests {
     use super::*;
     use crate::foundation::password_hash::{Cost, PasswordHash};
     use crate::foundation::random::OsRandom;
+    use crate::protocol::claims::CustomClaims;
 
     const BEGIN: Timestamp = Timestamp::from_seconds(1000);
     const LIFETIME: Duration = Duration::from_secs(100);
 
     fn account(subject: &str, password_hash: &PasswordHash) -> Account {
-        Account::new(subject, "alice", password_hash.clone(), serde_json::Map::new()).expect("a valid account")
+        Account::new(subject, "alice", password_hash.clone(), CustomClaims::default()).expect("a valid account")
     }
 
     fn alice() -> Account {
@@ -164,7 +165,7 @@ mod tests {
     fn a_changed_password_ends_a_session_and_a_changed_username_does_not() {
         let (old, new) = [(); 2].map(|()| PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom)).into();
         let session = begin(&account("1", &old));
-        let renamed = Account::new("1", "alice.b", old, serde_json::Map::new()).expect("a valid account");
+        let renamed = Account::new("1", "alice.b", old, CustomClaims::default()).expect("a valid account");
         assert_eq!(session.check(Some(&renamed), EarlyEnd::default(), BEGIN), Ok(()));
         let changed = account("1", &new);
         assert_eq!(session.check(Some(&changed), EarlyEnd::default(), BEGIN), Err(SessionOver::PasswordChanged));

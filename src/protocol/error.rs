@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::foundation::storage::StoreUnavailable;
+
 /// An `error` value as a client receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,5 +113,13 @@ impl OAuthError {
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+}
+
+impl From<StoreUnavailable> for OAuthError {
+    fn from(reason: StoreUnavailable) -> Self {
+        Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now, try again later.")
+            .retry_after(reason.retry_after)
+            .because(reason)
     }
 }

@@ -2,8 +2,11 @@
 
 pub mod access_token;
 pub mod audience;
+pub mod grant;
 pub mod granted_scope;
 pub mod handle;
 pub mod issuer;
 pub mod lifetimes;
+pub mod refresh_rotation;
 pub mod response;
+pub mod store;
