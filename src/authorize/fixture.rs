@@ -9,6 +9,7 @@ use crate::foundation::random::OsRandom;
 use crate::keys::algorithm::Algorithm;
 use crate::login::account::Account;
 use crate::login::session::Session;
+use crate::protocol::claims::CustomClaims;
 use crate::protocol::error::ErrorCode;
 use crate::protocol::resource::ResourceIndicator;
 use crate::tokens::audience::{ProtectedResource, ProtectedResources};
@@ -143,6 +144,6 @@ impl Registered {
 /// A session of Alice, who signed in at `auth_time`.
 pub(super) fn session(auth_time: Timestamp) -> Session {
     let password_hash = PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom);
-    let alice = Account::new("alice", "alice", password_hash, serde_json::Map::new()).expect("a valid account");
+    let alice = Account::new("alice", "alice", password_hash, CustomClaims::default()).expect("a valid account");
     Session::begin(&alice, Duration::from_hours(12), auth_time, &OsRandom)
 }
