@@ -104,7 +104,7 @@ impl RememberedConsents {
         valid_from: Option<Timestamp>,
         now: Timestamp,
     ) -> bool {
-        is_client_assured(request) && self.0.iter().any(|consent| consent.covers(request, subject, valid_from, now))
+        self.0.iter().any(|consent| consent.covers(request, subject, valid_from, now))
     }
 
     /// Adds a consent that was just given. What it includes and what has ended goes, then the oldest until all fit. One

@@ -9,6 +9,8 @@ use crate::foundation::random::OsRandom;
 use crate::keys::algorithm::Algorithm;
 use crate::login::account::Account;
 use crate::login::session::Session;
+use crate::protocol::claims::CustomClaims;
+use crate::protocol::error::ErrorCode;
 use crate::protocol::resource::ResourceIndicator;
 use crate::tokens::audience::{ProtectedResource, ProtectedResources};
 
@@ -19,6 +21,22 @@ pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// The challenge of RFC 7636 appendix B.
 const CHALLENGE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
+/// The code of an error, and the state with which it goes back to the client.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refusal {
+    Shown(ErrorCode),
+    SentBack(ErrorCode, Option<String>),
+}
+
+impl From<AuthorizationError> for Refusal {
+    fn from(error: AuthorizationError) -> Self {
+        match error {
+            AuthorizationError::ShowToUser(error) => Self::Shown(error.code),
+            AuthorizationError::RedirectToClient { to, error } => Self::SentBack(error.code, to.state),
+        }
+    }
+}
 
 /// Who may ask, and what may be asked for.
 pub(super) struct Registered {
@@ -126,6 +144,6 @@ impl Registered {
 /// A session of Alice, who signed in at `auth_time`.
 pub(super) fn session(auth_time: Timestamp) -> Session {
     let password_hash = PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom);
-    let alice = Account::new("alice", "alice", password_hash, serde_json::Map::new()).expect("a valid account");
+    let alice = Account::new("alice", "alice", password_hash, CustomClaims::default()).expect("a valid account");
     Session::begin(&alice, Duration::from_hours(12), auth_time, &OsRandom)
 }

@@ -6,6 +6,7 @@ pub mod consent;
 #[cfg(test)]
 mod fixture;
 pub mod interaction;
+pub mod pending;
 pub mod prompt;
 pub mod request;
 pub mod response;

@@ -24,9 +24,6 @@ use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
 use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
-/// How long a person has to sign in and consent.
-pub const PENDING_LIFETIME: Duration = Duration::from_mins(30);
-
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
 
@@ -65,7 +62,7 @@ pub enum RequestRefused {
     /// The client has not registered it.
     #[error("redirect_uri is not one of the client's")]
     RedirectUriMismatch,
-    /// The person took longer than [`PENDING_LIFETIME`].
+    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits.
     #[error("the request is too old")]
     Expired,
     /// The request is a JWT (RFC 9101 §5).
@@ -108,13 +105,14 @@ impl From<RequestRefused> for OAuthError {
 
 /// A request that may be answered with a code, once a person has signed in and consented.
 ///
-/// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`] and from nowhere else.
+/// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`](super::pending::PendingRequest::resume) and from
+/// nowhere else.
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
-    client: Arc<Client>,
-    to: ReturnAddress,
-    is_redirect_uri_sent: bool,
-    terms: Terms,
+    pub(super) client: Arc<Client>,
+    pub(super) to: ReturnAddress,
+    pub(super) is_redirect_uri_sent: bool,
+    pub(super) terms: Terms,
 }
 
 /// What a client asks for, judged.
@@ -134,18 +132,6 @@ pub struct Terms {
     pub login_hint: Option<String>,
     /// When the request came.
     pub created_at: Timestamp,
-}
-
-/// A request that waits for a person: sealed into a form field, judged again when it comes back.
-///
-/// It holds what was judged, not what was sent: a person consents to what they saw, whatever the defaults are later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingRequest {
-    client_id: String,
-    redirect_uri: String,
-    is_redirect_uri_sent: bool,
-    state: Option<String>,
-    terms: Terms,
 }
 
 impl AuthorizationRequest {
@@ -187,53 +173,14 @@ impl AuthorizationRequest {
     pub const fn terms(&self) -> &Terms {
         &self.terms
     }
-
-    /// The same request, to wait for a person.
-    pub fn to_pending(&self) -> PendingRequest {
-        PendingRequest {
-            client_id: self.client.id.as_str().to_owned(),
-            redirect_uri: self.to.target.as_str().to_owned(),
-            is_redirect_uri_sent: self.is_redirect_uri_sent,
-            state: self.to.state.clone(),
-            terms: self.terms.clone(),
-        }
-    }
 }
 
-impl PendingRequest {
-    /// Judges the request again, for the configuration may be another one by now.
-    pub fn resume(
-        self,
-        registrations: Registrations<'_>,
-        now: Timestamp,
-    ) -> Result<AuthorizationRequest, AuthorizationError> {
-        if now.since(self.terms.created_at) > PENDING_LIFETIME {
-            return Err(shown(RequestRefused::Expired));
-        }
-        let client = registrations.clients.find(&self.client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
-        let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
-
-        let to = ReturnAddress { target, state: self.state };
-        let scope = self.terms.scope.to_string();
-        let resources = self.terms.resources.iter().map(ResourceIndicator::as_str);
-        match permit(client, registrations.resources, self.terms.code_challenge, Some(&scope), resources) {
-            Ok((scope, resources)) => Ok(AuthorizationRequest {
-                client: Arc::clone(client),
-                to,
-                is_redirect_uri_sent: self.is_redirect_uri_sent,
-                terms: Terms { scope, resources, ..self.terms },
-            }),
-            Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
-        }
-    }
-}
-
-fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
+pub(super) fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
     AuthorizationError::ShowToUser(reason.into())
 }
 
 /// The address of the answer (RFC 6749 §3.1.2.3): the one that was sent, or the only one that there is.
-fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
+pub(super) fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
     let settings = &client.authorization;
     match (sent, settings.redirect_uris.as_slice()) {
         (Some(sent), registered) => registered
@@ -281,7 +228,7 @@ fn judge(
 }
 
 /// Whether a client may have a code, with this challenge or none, for this scope and these resources; which they are.
-fn permit<'a>(
+pub(super) fn permit<'a>(
     client: &Client,
     resources: &ProtectedResources,
     code_challenge: Option<CodeChallenge>,
@@ -307,25 +254,11 @@ fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authorize::fixture::{NOW, Registered};
-
-    /// The code of an error, and whether it goes back to the client.
-    #[derive(Debug, PartialEq)]
-    enum Refusal {
-        Shown(ErrorCode),
-        SentBack(ErrorCode, Option<String>),
-    }
-
-    fn refusal(error: AuthorizationError) -> Refusal {
-        match error {
-            AuthorizationError::ShowToUser(error) => Refusal::Shown(error.code),
-            AuthorizationError::RedirectToClient { to, error } => Refusal::SentBack(error.code, to.state),
-        }
-    }
+    use crate::authorize::fixture::{NOW, Refusal, Registered};
 
     fn refused(query: &str) -> Refusal {
         let refused = Registered::default().parse(query).expect_err(query);
-        refusal(refused)
+        Refusal::from(refused)
     }
 
     fn sent_back(query: &str) -> ErrorCode {
@@ -502,60 +435,5 @@ mod tests {
     fn a_native_client_comes_back_at_the_port_it_named() {
         let request = Registered::default().request("client_id=cli&redirect_uri=http://127.0.0.1:51004/cb");
         assert_eq!(request.to().target.as_str(), "http://127.0.0.1:51004/cb");
-    }
-
-    fn resume(query: &str, later: &Registered, span: Duration) -> Result<AuthorizationRequest, Refusal> {
-        let pending = Registered::default().request(query).to_pending();
-        let sealed = postcard::to_stdvec(&pending).expect("it is written");
-        let opened: PendingRequest = postcard::from_bytes(&sealed).expect("it is read");
-        assert_eq!(opened, pending);
-        opened.resume(later.registrations(), NOW + span).map_err(refusal)
-    }
-
-    #[test]
-    fn a_pending_request_comes_back_as_it_was_for_half_an_hour() {
-        let query = "client_id=web&scope=read+write&state=xyz&prompt=login&max_age=9&login_hint=a&redirect_uri=https://web.example/cb";
-        let request = Registered::default().request(query);
-        let resumed = resume(query, &Registered::default(), PENDING_LIFETIME).expect("still good");
-        assert_eq!(resumed.terms(), request.terms());
-        assert_eq!(resumed.to(), request.to());
-        assert!(resumed.is_redirect_uri_sent());
-
-        let too_late = PENDING_LIFETIME + Duration::from_millis(1);
-        let refused = resume(query, &Registered::default(), too_late).expect_err("too old");
-        assert_eq!(refused, Refusal::Shown(ErrorCode::InvalidRequest));
-    }
-
-    #[test]
-    fn a_pending_request_is_judged_by_the_configuration_of_its_return() {
-        let resume = |query, change: fn(&mut crate::clients::ClientMetadata)| {
-            resume(query, &Registered::with(change), Duration::ZERO).map(|request| request.terms().scope.to_string())
-        };
-        let shown = Err(Refusal::Shown(ErrorCode::InvalidRequest));
-        assert_eq!(resume("client_id=web", |m| m.client_id = "other".to_owned()), shown);
-        assert_eq!(resume("client_id=web", |m| m.redirect_uris = vec!["https://web.example/new".to_owned()]), shown);
-        let sent_back = |code| Err(Refusal::SentBack(code, Some("s".to_owned())));
-        let query = "client_id=web&state=s&scope=read+write";
-        assert_eq!(resume(query, |m| m.scope = "read".to_owned()), sent_back(ErrorCode::InvalidScope));
-        assert_eq!(resume(query, |m| m.resources = Some(Vec::new())), sent_back(ErrorCode::InvalidTarget));
-    }
-
-    #[test]
-    fn a_person_consents_to_what_was_shown_whatever_the_default_is_later() {
-        let later = Registered::with(|metadata| metadata.default_scope = Some("read write".to_owned()));
-        let resumed = resume("client_id=web", &later, Duration::ZERO).expect("still good");
-        assert_eq!(resumed.terms().scope.to_string(), "read");
-        assert!(!resumed.is_redirect_uri_sent());
-    }
-
-    #[test]
-    fn pkce_that_is_required_meanwhile_is_required_of_a_pending_request() {
-        let pending = Registered::default().parse("client_id=old&response_type=code").expect("sound").to_pending();
-        let later = Registered::with(|metadata| {
-            metadata.client_id = "old".to_owned();
-            metadata.redirect_uris = vec!["https://old.example/cb".to_owned()];
-        });
-        let refused = pending.resume(later.registrations(), NOW).expect_err("refused");
-        assert_eq!(refusal(refused), Refusal::SentBack(ErrorCode::InvalidRequest, None));
     }
 }
