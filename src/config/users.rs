@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::foundation::password_hash::PasswordHash;
 use crate::login::account::Account;
+use crate::protocol::claims::CustomClaims;
 
 use super::error::{ConfigError, Place};
 use super::layers::JoinedList;
@@ -38,5 +39,6 @@ fn judge(raw: RawUser, place: &Place) -> Result<Account, ConfigError> {
     let password_hash = PasswordHash::parse(&raw.password_hash).map_err(|refused| {
         place.problem(format!("password_hash: {refused}; `jotsmith user hash-password` makes one"))
     })?;
-    Account::new(&raw.subject, &raw.username, password_hash, raw.claims).map_err(|refused| place.problem(refused))
+    let claims = CustomClaims::new(raw.claims).map_err(|refused| place.problem(format!("claims: {refused}")))?;
+    Account::new(&raw.subject, &raw.username, password_hash, claims).map_err(|refused| place.problem(refused))
 }
