@@ -39,6 +39,6 @@ fn judge(raw: RawUser, place: &Place) -> Result<Account, ConfigError> {
     let password_hash = PasswordHash::parse(&raw.password_hash).map_err(|refused| {
         place.problem(format!("password_hash: {refused}; `jotsmith user hash-password` makes one"))
     })?;
-    let claims = CustomClaims::new(raw.claims).map_err(|refused| place.problem(refused))?;
+    let claims = CustomClaims::new(raw.claims).map_err(|refused| place.problem(format!("claims: {refused}")))?;
     Account::new(&raw.subject, &raw.username, password_hash, claims).map_err(|refused| place.problem(refused))
 }

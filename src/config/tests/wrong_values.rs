@@ -108,12 +108,31 @@ fn what_is_no_toml_is_refused_with_file_and_line() {
 
 #[test]
 fn problems_that_do_not_depend_on_each_other_are_told_at_once() {
-    let text = "issuer = \"http://example.com\"\n[server]\nlistn = 1\nworkers = \"x\"\n[log]\nlevel = \"x\"\n";
     let text =
-        text.to_owned() + &client("a b\\u0007") + &user("", "1") + &user("bob", "2") + "claims = { sub = \"x\" }\n";
+        "issuer = \"http://example.com\"\nisuer = 1\n[server]\nlistn = 1\nworkers = \"x\"\n[log]\nlevel = \"x\"\n";
+    let text = text.to_owned()
+        + &client("a b\\u0007")
+        + &user("", "1")
+        + &user("bob", "2")
+        + "claims = { sub = \"x\" }\n"
+        + "[keys]\ndirectory = 1\n[[resources]]\n";
     let lines: Vec<_> =
         errors_of(&text).lines().map(|line| line.split(": ").next().expect("a place").to_owned()).collect();
-    assert_eq!(lines, ["a.toml:1", "a.toml:3", "a.toml:4", "a.toml:6", "a.toml:7", "a.toml:11", "a.toml:15"]);
+    assert_eq!(
+        lines,
+        [
+            "a.toml:1",
+            "a.toml:2",
+            "a.toml:4",
+            "a.toml:5",
+            "a.toml:7",
+            "a.toml:8",
+            "a.toml:12",
+            "a.toml:16",
+            "a.toml:22",
+            "a.toml:23"
+        ]
+    );
 }
 
 #[test]

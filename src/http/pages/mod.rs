@@ -130,7 +130,7 @@ pub(super) struct Page {
 impl Page {
     fn new(template: &str, values: &impl Serialize, status: StatusCode) -> Self {
         let template = TEMPLATES.get_template(template).expect("a template of this folder");
-        let body = template.render(values).expect("a template renders what its page gives it");
+        let body = template.render(minijinja::Value::from_serialize(values)).expect("a template renders what its page gives it");
         let mut response = HttpResponse::build(status);
         for header in NO_STORE {
             response.insert_header(header);
