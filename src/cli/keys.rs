@@ -19,6 +19,7 @@ use super::{ConfigFiles, Failure};
 
 /// Make keys, or see which of them works when.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  jotsmith keys generate --algorithm ES256\n  jotsmith keys list")]
 pub(super) enum Keys {
     Generate(Generate),
     List(List),
@@ -75,7 +76,8 @@ impl Generate {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let entry = SigningKeyEntry { file: name, kid: None, algorithm, lifecycle: Lifecycle::default() };
         eprintln!("{} holds a new {algorithm} key, kid {}", file.display(), key.kid());
-        print!("{}", schedule_file::block(&[entry], &[]));
+        // The empty line keeps it apart from what it is appended to, which may end without one.
+        print!("\n{}", schedule_file::block(&[entry], &[]));
         Ok(())
     }
 }
@@ -100,8 +102,13 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         let settings = self.config.source().load()?;
         let now = SystemClock.now();
-        let ring = startup::load_ring(&settings, now)?;
-        let rows: Vec<Row<'_>> = ring.listing(now).map(|key| row(&key)).collect();
+        let ring = if startup::will_make_keys(&settings) {
+            eprintln!("There is no key yet: `jotsmith serve` makes the first when it starts.");
+            None
+        } else {
+            Some(startup::load_ring(&settings, now)?)
+        };
+        let rows: Vec<Row<'_>> = ring.iter().flat_map(|ring| ring.listing(now)).map(|key| row(&key)).collect();
         if self.json {
             println!("{}", serde_json::to_string_pretty(&rows)?);
             return Ok(());
