@@ -5,6 +5,7 @@
 
 pub mod sled;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::authorize::store::CodeStore;
@@ -28,6 +29,17 @@ pub struct Swept {
     pub removed: usize,
     /// Whether the end was reached, so that the next call starts anew.
     pub is_at_end: bool,
+}
+
+/// Where a store is, and how it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// The folder of the embedded database.
+    pub path: PathBuf,
+    /// When an answer may be sent.
+    pub durability: Durability,
+    /// How much memory the database may keep pages in, in bytes.
+    pub cache_bytes: u64,
 }
 
 /// What survives a power cut.
