@@ -14,6 +14,7 @@
 //! | [`cli`] | one file a command |
 //! | [`startup`] | settings become keys, a live snapshot and a running server; reload |
 //! | [`http`] | the route table, the endpoints, errors on the wire |
+//! | [`store`] | codes, grants and early ends on disk: one committer, one sync for all that wait |
 //! | [`config`] | layers, files and variables; reads, and judges by calling the domain's own constructors |
 //! | [`telemetry`] | logs and the span around every request |
 //! | [`grant_types`] | one file a grant type, and the list of them |
@@ -52,5 +53,6 @@ pub mod keys;
 pub mod login;
 pub mod protocol;
 pub mod startup;
+pub mod store;
 pub mod telemetry;
 pub mod tokens;
