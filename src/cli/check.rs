@@ -25,6 +25,7 @@ impl Check {
             "the first keys will be made when it is served".to_owned()
         } else {
             let now = SystemClock.now();
+            startup::load_sealing_ring(&settings, now)?;
             counted(startup::load_ring(&settings, now)?.listing(now).count(), "signing key")
         };
         println!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Bytes;
 use ipnet::IpNet;
@@ -39,6 +40,8 @@ pub struct Live {
     pub login: PasswordLogin,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// For how long after a grant's end an access token of it may still be shown to somebody.
+    pub tombstone: Duration,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The metadata document (RFC 8414), rendered.

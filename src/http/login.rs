@@ -11,9 +11,7 @@ use crate::login::password::LoginRefused;
 use crate::login::session::Session;
 use crate::protocol::parameters::Parameters;
 
-use super::browser::{
-    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, add, is_from_elsewhere, stale_form,
-};
+use super::browser::{CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, add, is_from_elsewhere, stale_form};
 use super::cookies::CookieKind;
 use super::error_response::whole_seconds;
 use super::state::State;

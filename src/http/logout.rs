@@ -1,8 +1,8 @@
 //! Signing out. Only a POST does it, so that no link or picture on another site can.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use actix_web::http::StatusCode;
 
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;

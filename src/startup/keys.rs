@@ -111,7 +111,8 @@ fn algorithms(settings: &Settings) -> Vec<Algorithm> {
     asked.into_iter().collect()
 }
 
-fn longest_lifetime(settings: &Settings) -> Duration {
+/// The longest lifetime of an access token, of any client and resource.
+pub(super) fn longest_lifetime(settings: &Settings) -> Duration {
     let of_clients = settings.clients.iter().filter_map(|client| client.access_token_lifetime);
     let of_resources = settings.resources.iter().filter_map(|resource| resource.access_token_lifetime);
     of_clients.chain(of_resources).fold(settings.lifetimes.access_token, Duration::max)

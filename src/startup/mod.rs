@@ -5,6 +5,7 @@
 mod keys;
 mod reload;
 mod signals;
+mod store;
 
 use std::future::Future;
 use std::io;
@@ -28,9 +29,10 @@ use crate::http::state::State;
 use crate::http::{admin_routes, name_request, public_routes};
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
+use crate::store::sled::OpenFailed;
 use crate::telemetry::RootSpan;
 
-pub use keys::{KeysRefused, load_ring, will_make_keys};
+pub use keys::{KeysRefused, load_ring, load_sealing_ring, will_make_keys};
 pub use reload::{ReloadRefused, Reloader};
 
 /// What comes from outside the configuration.
@@ -80,6 +82,9 @@ pub enum StartError {
     /// The keys are refused.
     #[error(transparent)]
     Keys(#[from] KeysRefused),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenFailed),
     /// The operating system refuses what every server needs.
     #[error("the server cannot go on: {0}")]
     System(#[from] io::Error),
@@ -114,10 +119,11 @@ impl Running {
         let settings = keys::make_if_missing(source.load()?, &source, &*foundations.random)?;
         let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
         let throttle = Arc::new(Throttle::new(&*foundations.random));
-        let stores = store::open(&settings)?;
+        let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
         let live = reload::build_live(settings, &foundations, &throttle)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
-        let state = Data::new(State::new(live, clock, random, stores));
+        let state = Data::new(State::new(live, clock, random, store::ports(&store)));
+        store::sweep_now_and_then(store, state.clone());
         let public = listen_public(&server, &issuer, &state)?;
         let admin = listen_admin(&server, &state)?;
         tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");

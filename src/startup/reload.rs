@@ -13,7 +13,7 @@ use crate::login::password::PasswordLogin;
 use crate::login::throttle::Throttle;
 use crate::tokens::issuer::TokenIssuer;
 
-use super::keys::{KeysRefused, load_ring, load_sealing_ring};
+use super::keys::{KeysRefused, load_ring, load_sealing_ring, longest_lifetime};
 use super::{Fixed, Foundations, Source};
 
 /// Loads the configuration again.
@@ -100,6 +100,7 @@ pub(super) fn build_live(
     throttle: &Arc<Throttle>,
 ) -> Result<Live, KeysRefused> {
     let now = foundations.clock.now();
+    let tombstone = longest_lifetime(&settings);
     let keys = Arc::new(load_ring(&settings, now)?);
     let sealing = load_sealing_ring(&settings, now)?;
     let random = &foundations.random;
@@ -121,6 +122,7 @@ pub(super) fn build_live(
             random: Arc::clone(random),
         },
         issuer: settings.issuer,
+        tombstone,
         sealing,
         lifetimes: settings.lifetimes,
         scope_descriptions: settings.scopes.into_iter().map(|(token, scope)| (token, scope.description)).collect(),

@@ -7,9 +7,7 @@ use std::sync::LazyLock;
 
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS,
-};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -130,7 +128,7 @@ pub(super) struct Page {
 impl Page {
     fn new(template: &str, values: &impl Serialize, status: StatusCode) -> Self {
         let template = TEMPLATES.get_template(template).expect("a template of this folder");
-        let body = template.render(minijinja::Value::from_serialize(values)).expect("a template renders what its page gives it");
+        let body = template.render(minijinja::value::Serde(values)).expect("a template renders what its page gives it");
         let mut response = HttpResponse::build(status);
         for header in NO_STORE {
             response.insert_header(header);
