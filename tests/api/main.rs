@@ -2,4 +2,7 @@
 
 mod harness;
 
+mod audience;
+mod client_authentication;
 mod client_credentials;
+mod token_errors;
