@@ -116,7 +116,7 @@ fn a_key_that_others_may_read_is_refused_with_the_command_that_mends_it() {
     fs::set_permissions(&key.file, fs::Permissions::from_mode(0o644)).expect("permitted");
     site.write_config(&(machine() + &key.entry));
     let said = refused_by_all(site);
-    let file = key.file.display();
+    let file = format!("keys/{}.pem", key.kid);
     assert_eq!(
         said,
         format!("other users may use the key file {file} (mode 0644): `chmod o= {file}` takes that from them")

@@ -8,6 +8,8 @@ mod client_credentials;
 mod configuration_errors;
 mod health;
 mod key_set;
+mod logs;
 mod metadata;
 mod reload;
+mod signals;
 mod token_errors;

@@ -1,6 +1,5 @@
 //! The real program: run to its end, or kept serving while a test talks to it and sends it signals.
 
-use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::Site;
 
@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
 /// The program in a folder, with no variable of the test's own environment.
 fn jotsmith(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jotsmith"));
-    command.current_dir(folder).env_clear();
+    command.current_dir(folder).env_clear().env("TMPDIR", folder);
     command
 }
 
@@ -59,16 +59,17 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// `jotsmith serve` with the configuration of a site, once it listens.
-    pub(crate) fn serve(site: &Site) -> Self {
-        let mut serving =
-            Self::start(site.folder(), ["serve".as_ref(), "--config".as_ref(), site.config_file().as_os_str()]);
-        serving.wait_for_log("\"serving\"");
-        serving
+    /// `jotsmith serve` with the configuration of a site, once it listens; and the address of its admin port.
+    pub(crate) fn serve(site: &Site) -> (Self, String) {
+        let file = site.config_file();
+        let mut serving = Self::start(site.folder(), &["serve", "--config", file.to_str().expect("UTF-8")]);
+        let line: Value = serde_json::from_str(&serving.wait_for_log("\"serving\"")).expect("a line of JSON");
+        let admin = format!("http://{}", line["admin"].as_str().expect("an address"));
+        (serving, admin)
     }
 
     /// Starts any command.
-    pub(crate) fn start<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a OsStr>) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = jotsmith(folder);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
