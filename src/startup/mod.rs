@@ -29,6 +29,8 @@ use crate::http::{admin_routes, name_request, public_routes};
 use crate::protocol::issuer::Issuer;
 use crate::telemetry::RootSpan;
 
+use signals::Signals;
+
 pub use keys::{KeysRefused, load_ring, will_make_keys};
 pub use reload::{ReloadRefused, Reloader};
 
@@ -147,20 +149,17 @@ impl Running {
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
         public.and(admin)
     }
-
-    /// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration again.
-    pub async fn until_signal(self) -> io::Result<()> {
-        let signals = signals::Signals::listen(self.reloader())?;
-        self.until(signals.until_stop()).await
-    }
 }
 
-/// Serves until a signal says stop; `started` is called once both ports listen.
+/// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration again. `started` is called once both ports listen.
 pub fn serve(source: Source, foundations: Foundations, started: impl FnOnce(&Running)) -> Result<(), StartError> {
     actix_web::rt::System::new().block_on(async {
+        // First of all: who sees the server listen may send it a SIGHUP, which ends a process that does not listen to it.
+        let signals = Signals::listen()?;
         let running = Running::start(source, foundations)?;
         started(&running);
-        Ok(running.until_signal().await?)
+        let reloader = running.reloader();
+        Ok(running.until(signals.until_stop(reloader)).await?)
     })
 }
 
