@@ -2,6 +2,7 @@
 
 mod answer;
 mod clients;
+pub(crate) mod foreign;
 pub(crate) mod log;
 pub(crate) mod program;
 mod site;
