@@ -11,35 +11,32 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    reloader: Arc<Reloader>,
 }
 
 impl Signals {
     /// Takes the signals over from now on.
-    pub(super) fn listen(reloader: Arc<Reloader>) -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            reloader,
         })
     }
 
-    /// Waits for the signal to stop.
-    pub(super) async fn until_stop(mut self) {
+    /// Waits for the signal to stop; the other one is for `reloader`.
+    pub(super) async fn until_stop(mut self, reloader: Arc<Reloader>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => self.reload().await,
+                _ = self.hang_up.recv() => reload(Arc::clone(&reloader)).await,
             }
         }
     }
+}
 
-    /// Reads files and parses keys off the event loop: requests go on meanwhile.
-    async fn reload(&self) {
-        let reloader = Arc::clone(&self.reloader);
-        // What a reload finds is told by itself; a panic in it is in the log, and what was live before still is.
-        let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
-    }
+/// Reads files and parses keys off the event loop: requests go on meanwhile.
+async fn reload(reloader: Arc<Reloader>) {
+    // What a reload finds is told by itself; a panic in it is in the log, and what was live before still is.
+    let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
 }

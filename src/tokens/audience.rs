@@ -47,6 +47,9 @@ pub enum AudienceRefused {
     /// No resource has this identifier.
     #[error("resource is unknown")]
     Unknown,
+    /// None is asked for, and the default one is not on the client's list.
+    #[error("no resource is asked for, and the default one is not in the client's resources")]
+    Missing,
     /// The client may not ask for it.
     #[error("the client may not ask for this resource")]
     NotForClient,
@@ -60,9 +63,12 @@ pub enum AudienceRefused {
 
 impl From<AudienceRefused> for OAuthError {
     fn from(reason: AudienceRefused) -> Self {
-        // RFC 8707 §2: invalid_target covers malformed, unknown and not permitted alike.
-        Self::new(ErrorCode::InvalidTarget, "The requested resource is unknown, malformed or not for this client.")
-            .because(reason)
+        // RFC 8707 §2: invalid_target covers missing, malformed, unknown and not permitted alike.
+        Self::new(
+            ErrorCode::InvalidTarget,
+            "The requested resource is missing, unknown, malformed or not for this client.",
+        )
+        .because(reason)
     }
 }
 
@@ -100,7 +106,7 @@ impl ProtectedResources {
         requested: impl IntoIterator<Item = &'a str>,
     ) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
         let mut requested = requested.into_iter();
-        let Some(first) = requested.next() else { return Ok(&self.default) };
+        let Some(first) = requested.next() else { return self.default_for(client) };
         let identifier = ResourceIndicator::parse(first).map_err(|_| AudienceRefused::Malformed)?;
         if requested.next().is_some() {
             return Err(AudienceRefused::Several);
@@ -137,6 +143,12 @@ impl ProtectedResources {
     /// Every resource, in no order, the default one among them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ProtectedResource>> {
         self.by_identifier.values()
+    }
+
+    /// A client whose resources are listed does not get past its list by naming none.
+    fn default_for(&self, client: &Client) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
+        let is_listed = client.resources.as_ref().is_none_or(|listed| listed.contains(&self.default.identifier));
+        if is_listed { Ok(&self.default) } else { Err(AudienceRefused::Missing) }
     }
 
     fn is_for(&self, client: &Client, resource: &Arc<ProtectedResource>) -> bool {

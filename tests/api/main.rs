@@ -2,4 +2,17 @@
 
 mod harness;
 
+mod audience;
+mod client_authentication;
 mod client_credentials;
+mod configuration_errors;
+mod health;
+mod key_set;
+mod logs;
+mod metadata;
+mod offline_verification;
+mod reload;
+mod signals;
+mod token_errors;
+mod token_verify;
+mod unfamiliar_clients;
