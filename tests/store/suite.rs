@@ -4,7 +4,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use jotsmith::authorize::store::{AuthorizationCode, Redemption};
+use jotsmith::authorize::code::AuthorizationCode;
+use jotsmith::authorize::store::Redemption;
 use jotsmith::clients::ClientId;
 use jotsmith::foundation::clock::Timestamp;
 use jotsmith::foundation::random::OsRandom;
@@ -106,8 +107,7 @@ pub(crate) fn code_of(subject: &str) -> AuthorizationCode {
         created_at: BEGIN,
         expires_at: BEGIN + CODE_LIFETIME,
         code_challenge: CodeChallenge::parse(Some(&"A".repeat(43)), Some("S256")).expect("valid"),
-        redirect_uri: "https://client.example/callback".to_owned(),
-        is_redirect_uri_sent: true,
+        redirect_uri: Some("https://client.example/callback".into()),
     }
 }
 
