@@ -85,7 +85,7 @@ pub fn load_ring(settings: &Settings, now: Timestamp) -> Result<KeyRing, KeysRef
 }
 
 /// The sealing keys that the settings name, judged as a whole.
-pub fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
+pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
     if settings.keys.sealing.is_empty() {
         return Err(KeysRefused::SealingMissing);
     }
