@@ -171,7 +171,7 @@ fn reopening_keeps_everything() {
     let (code, sid) = (code_of("alice"), SessionId::new(&OsRandom));
     let grant = grant_of(&code_of("bob"));
     let mut seen = Vec::new();
-    for round in 0..4 {
+    for round in 0..20 {
         let store = open(folder.path());
         if round == 0 {
             answer(store.put_code(code.clone()));
