@@ -76,6 +76,15 @@ impl SledStore {
     ) -> Result<T, StoreUnavailable> {
         self.committer.make(step).await
     }
+
+    /// Reads what is durable.
+    async fn read<T>(&self, read: impl FnOnce(&durable::Tree) -> Result<T, Fault>) -> Result<T, StoreUnavailable> {
+        if self.durable.is_closed() {
+            // A step that does nothing, for every step first opens the database anew.
+            self.make(|_| Ok(())).await?;
+        }
+        self.durable.read(read)
+    }
 }
 
 /// Where a commit is about to go on.

@@ -13,6 +13,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
 
 use super::mark::Marked;
 use super::records::{self, COMMITS};
@@ -28,6 +31,10 @@ const KEPT: &str = "before-opening";
 
 /// The same while it is being written.
 const KEPT_IN_PART: &str = "before-opening.part";
+
+/// How often, and after how long each time, it is asked whether a dropped handle is gone.
+const RELEASE_TRIES: u32 = 400;
+const RELEASE_WAIT: Duration = Duration::from_millis(5);
 
 /// Why a store could not be opened. Nothing that it held is lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +118,7 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
+    wait_until_released(folder, &records.join(DATABASE))?;
     keep(folder);
     let opened = open_checked(folder, &records, cache_bytes, marked);
     match opened {
@@ -124,6 +132,30 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
             Err(error)
         }
     }
+}
+
+/// Waits until a handle on the same file is gone that was just dropped. sled's threads let go of it one after the other,
+/// and tell nobody.
+fn wait_until_released(folder: &Path, database: &Path) -> Result<(), OpenFailed> {
+    let failed = |cause| OpenFailed::io(folder, &cause);
+    let file = match File::open(database) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(failed)?,
+    };
+    for _ in 0..RELEASE_TRIES {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // Given back when the file is closed here, for sled to take.
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) => wait(),
+            Err(errno) => return Err(failed(errno.into())),
+        }
+    }
+    Err(OpenFailed::InUse { folder: folder.to_owned() })
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no event to wait for: sled tells nobody")]
+fn wait() {
+    std::thread::sleep(RELEASE_WAIT);
 }
 
 fn open_checked(
