@@ -14,11 +14,14 @@
 //! | [`cli`] | one file a command |
 //! | [`startup`] | settings become keys, a live snapshot and a running server; reload |
 //! | [`http`] | the route table, the endpoints, errors on the wire |
+//! | [`store`] | codes, grants and early ends on disk: one committer, one sync for all that wait |
 //! | [`config`] | layers, files and variables; reads, and judges by calling the domain's own constructors |
 //! | [`telemetry`] | logs and the span around every request |
 //! | [`grant_types`] | one file a grant type, and the list of them |
+//! | [`authorize`] | the authorization endpoint's rules: request, login and consent, code, answer |
 //! | [`tokens`] | what a token says, who it is for, how long it lives, and the one place that mints it |
 //! | [`clients`] | registrations, and how a client proves who it is |
+//! | [`login`] | people: who may sign in, how often they may try, how long they stay signed in |
 //! | [`keys`] | signing keys, when each works, the published set, and the verification of what comes in |
 //! | [`protocol`] | the RFCs' vocabulary as types; no input or output |
 //! | [`foundation`] | time, randomness, digests, secrets |
@@ -39,6 +42,7 @@
 //! A request for client credentials goes only downward, and the answer comes back the same way:
 //! `http/token` → `clients/authentication` → `grant_types/client_credentials` → `tokens/issuer` → `keys/key_ring`.
 
+pub mod authorize;
 pub mod cli;
 pub mod clients;
 pub mod config;
@@ -46,7 +50,9 @@ pub mod foundation;
 pub mod grant_types;
 pub mod http;
 pub mod keys;
+pub mod login;
 pub mod protocol;
 pub mod startup;
+pub mod store;
 pub mod telemetry;
 pub mod tokens;

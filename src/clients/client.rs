@@ -5,16 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::protocol::claims::{CustomClaims, ReservedClaim};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::resource::{InvalidResource, ResourceIndicator};
 use crate::protocol::scope::{InvalidScope, Scope};
 
+use super::authorization::{AuthorizationSettings, InvalidAuthorizationSettings};
 use super::metadata::ClientMetadata;
 use super::secret_hash::{ClientSecretHash, InvalidSecretHash};
 
 /// A client identifier (RFC 6749 §2.2): no secret, unique in a server. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ClientId(Arc<str>);
 
 /// The longest client identifier, in bytes.
@@ -71,6 +75,8 @@ pub struct Client {
     pub authentication: AuthenticationMethod,
     /// The grant types it may use.
     pub grant_types: BTreeSet<GrantType>,
+    /// What it may do at the authorization endpoint.
+    pub authorization: AuthorizationSettings,
     /// The scope it may ask for.
     pub scope: Scope,
     /// The scope of a request that names none; part of `scope`.
@@ -81,6 +87,8 @@ pub struct Client {
     pub claims: CustomClaims,
     /// How long its access tokens live; `None`: as the server's or the resource's.
     pub access_token_lifetime: Option<Duration>,
+    /// How long a lost answer to a refresh may be asked for again; `None`: as the server's.
+    pub refresh_retry_window: Option<Duration>,
 }
 
 /// Why a client's entry is refused.
@@ -115,6 +123,9 @@ pub enum InvalidClient {
     /// A refresh token is born in another grant.
     #[error("grant_types has refresh_token without authorization_code, so there would never be one")]
     RefreshTokenAlone,
+    /// What it would do at the authorization endpoint is inconsistent or insecure.
+    #[error(transparent)]
+    Authorization(#[from] InvalidAuthorizationSettings),
     /// `scope` or `default_scope` is malformed.
     #[error("{0}: {1}")]
     Scope(&'static str, InvalidScope),
@@ -141,7 +152,7 @@ impl Client {
     pub fn new(metadata: ClientMetadata) -> Result<Self, InvalidClient> {
         let id = ClientId::parse(&metadata.client_id)?;
         let authentication = authentication_method(&metadata)?;
-        let grant_types = grant_types(metadata.grant_types)?;
+        let grant_types = grant_types(metadata.grant_types.as_deref())?;
         let is_public = matches!(authentication, AuthenticationMethod::None);
         if is_public && grant_types.contains(&GrantType::ClientCredentials) {
             return Err(InvalidClient::PublicWithClientCredentials);
@@ -149,6 +160,7 @@ impl Client {
         if grant_types.contains(&GrantType::RefreshToken) && !grant_types.contains(&GrantType::AuthorizationCode) {
             return Err(InvalidClient::RefreshTokenAlone);
         }
+        let authorization = AuthorizationSettings::new(&metadata, &grant_types, is_public)?;
         let scope = scope("scope", &metadata.scope)?;
         let default_scope = match &metadata.default_scope {
             Some(text) => self::scope("default_scope", text)?,
@@ -165,11 +177,13 @@ impl Client {
             name: metadata.client_name,
             authentication,
             grant_types,
+            authorization,
             scope,
             default_scope,
             resources: metadata.resources.map(|list| resources(&list)).transpose()?,
             claims: CustomClaims::new(metadata.claims)?,
             access_token_lifetime: metadata.access_token_lifetime,
+            refresh_retry_window: metadata.refresh_retry_window,
         })
     }
 
@@ -196,10 +210,10 @@ fn authentication_method(metadata: &ClientMetadata) -> Result<AuthenticationMeth
     }
 }
 
-fn grant_types(names: Option<Vec<String>>) -> Result<BTreeSet<GrantType>, InvalidClient> {
+fn grant_types(names: Option<&[String]>) -> Result<BTreeSet<GrantType>, InvalidClient> {
     // RFC 7591 §2: "If omitted, the default behavior is that the client will use only the authorization_code Grant Type".
     let Some(names) = names else { return Ok(BTreeSet::from([GrantType::AuthorizationCode])) };
-    names.into_iter().map(|name| name.parse().map_err(|_| InvalidClient::GrantType(name))).collect()
+    names.iter().map(|name| name.parse().map_err(|_| InvalidClient::GrantType(name.clone()))).collect()
 }
 
 fn scope(key: &'static str, text: &str) -> Result<Scope, InvalidClient> {

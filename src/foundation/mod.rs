@@ -11,6 +11,8 @@ pub mod keyed_digest;
 pub mod network;
 pub mod password_hash;
 pub mod random;
+pub mod sealing;
 pub mod secret;
 pub mod slow_hash;
+pub mod storage;
 pub mod verified_secrets;

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::network::Network;
 use super::password_hash::{Password, PasswordHash};
@@ -78,18 +78,74 @@ impl SlowHash {
     }
 
     /// Whether `hash` is a hash of `password`. Needs a tokio runtime.
-    ///
-    /// A network holds at most a quarter of the pool's places, so that one cannot keep all others from signing in.
-    /// A caller that goes away leaves the queue; a hash that runs already keeps its place until it has ended.
     pub async fn verify(&self, network: Network, password: Password, hash: &PasswordHash) -> Result<bool, Busy> {
-        let place = Place::take(&self.places, network)?;
-        let runner = Arc::clone(&self.runners).acquire_owned().await.map_err(|_| Busy::NOW)?;
-        let hash = hash.clone();
+        self.queue(network)?.turn().await?.verify(password, hash).await
+    }
+
+    /// Takes a place in the line, if there is one.
+    ///
+    /// A network holds at most a quarter of the places, so that one cannot keep all others from signing in.
+    pub fn queue(&self, network: Network) -> Result<Place, Busy> {
+        let mut taken = self.places.taken();
+        let of_network = taken.by_network.get(&network).copied().unwrap_or(0);
+        if taken.all >= self.places.all || of_network >= self.places.a_network {
+            return Err(Busy::NOW);
+        }
+        taken.all += 1;
+        taken.by_network.insert(network, of_network + 1);
+        Ok(Place { pool: self.clone(), network })
+    }
+}
+
+/// A place in the pool, given back when dropped: whoever goes away leaves the line.
+#[derive(Debug)]
+#[must_use]
+pub struct Place {
+    pool: SlowHash,
+    network: Network,
+}
+
+impl Place {
+    /// Waits until a hash may run.
+    pub async fn turn(self) -> Result<Turn, Busy> {
+        let runner = Arc::clone(&self.pool.runners).acquire_owned().await.map_err(|_| Busy::NOW)?;
+        Ok(Turn { runner, place: self })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.pool.places.taken();
+        taken.all -= 1;
+        if let Entry::Occupied(mut of_network) = taken.by_network.entry(self.network) {
+            *of_network.get_mut() -= 1;
+            if *of_network.get() == 0 {
+                of_network.remove();
+            }
+        }
+    }
+}
+
+/// The right to compute one hash now.
+#[derive(Debug)]
+#[must_use]
+pub struct Turn {
+    runner: OwnedSemaphorePermit,
+    place: Place,
+}
+
+impl Turn {
+    /// Whether `hash` is a hash of `password`, computed on a thread of its own. Needs a tokio runtime.
+    ///
+    /// A hash that runs keeps its place until it has ended, also when the caller goes away: leaving does not let one
+    /// start another.
+    pub async fn verify(self, password: Password, hash: &PasswordHash) -> Result<bool, Busy> {
+        let Self { runner, place } = self;
         #[cfg(test)]
-        self.computed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        place.pool.computed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let hash = hash.clone();
         let verdict = tokio::task::spawn_blocking(move || {
-            // Moved in here so that a caller who goes away cannot start another hash while this one runs.
-            let _held = (place, runner);
+            let _held = (runner, place);
             hash.is_hash_of(&password)
         });
         // Out of memory, or the runtime is shutting down: neither says anything about the password.
@@ -115,39 +171,6 @@ impl Places {
     fn taken(&self) -> MutexGuard<'_, Taken> {
         // Nothing panics while holding it, and numbers have no half-made state.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One place of the pool, given back when dropped.
-#[derive(Debug)]
-struct Place {
-    places: Arc<Places>,
-    network: Network,
-}
-
-impl Place {
-    fn take(places: &Arc<Places>, network: Network) -> Result<Self, Busy> {
-        let mut taken = places.taken();
-        let of_network = taken.by_network.get(&network).copied().unwrap_or(0);
-        if taken.all >= places.all || of_network >= places.a_network {
-            return Err(Busy::NOW);
-        }
-        taken.all += 1;
-        taken.by_network.insert(network, of_network + 1);
-        Ok(Self { places: Arc::clone(places), network })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.all -= 1;
-        if let Entry::Occupied(mut of_network) = taken.by_network.entry(self.network) {
-            *of_network.get_mut() -= 1;
-            if *of_network.get() == 0 {
-                of_network.remove();
-            }
-        }
     }
 }
 
@@ -232,6 +255,23 @@ mod tests {
         }
         let taken = pool.places.taken();
         assert!(taken.all == 0 && taken.by_network.is_empty(), "{taken:?}");
+    }
+
+    #[test]
+    fn a_hash_that_runs_keeps_its_place_when_its_caller_goes_away() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
+        let (pool, hash) = (pool(1, 0), PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom));
+        runtime.block_on(async {
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            let blocker = tokio::task::spawn_blocking(move || wait.recv());
+            // Handed to the only thread, which is not free yet.
+            assert!(poll(pin!(pool.verify(network(1), password("x"), &hash))).is_pending());
+            assert!(pool.queue(network(2)).is_err());
+            go.send(()).expect("the thread listens");
+            blocker.await.expect("it ends").expect("it was told to");
+            tokio::task::spawn_blocking(|| ()).await.expect("the hash before it has ended");
+            assert!(pool.queue(network(2)).is_ok());
+        });
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::clients::{AuthenticationMethod, ClientRegistry};
 use crate::grant_types::TokenRequest;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::issuer::Issuer;
+use crate::protocol::pkce;
+use crate::protocol::response_type::{ResponseMode, ResponseType};
 use crate::protocol::server_metadata::ServerMetadata;
 
 use super::endpoint;
@@ -23,12 +25,16 @@ use super::state::State;
 pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
     let document = ServerMetadata {
         issuer: issuer.as_str().to_owned(),
+        authorization_endpoint: issuer.endpoint(endpoint::AUTHORIZE),
         token_endpoint: issuer.endpoint(endpoint::TOKEN),
         jwks_uri: issuer.endpoint(endpoint::JWKS),
         scopes_supported: scopes(clients),
-        response_types_supported: Vec::new(),
+        response_types_supported: ResponseType::ALL.map(ResponseType::as_str).to_vec(),
+        response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
         grant_types_supported: TokenRequest::GRANT_TYPES.map(GrantType::as_str).to_vec(),
         token_endpoint_auth_methods_supported: authentication_methods(clients),
+        code_challenge_methods_supported: vec![pkce::S256],
+        authorization_response_iss_parameter_supported: true,
     };
     serde_json::to_vec(&document).expect("strings are always JSON").into()
 }

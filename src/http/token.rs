@@ -37,8 +37,16 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
     span.record("client.id", client.id.as_str());
     let asked = TokenRequest::parse(&parameters)?;
     span.record("grant.type", asked.grant_type().as_str());
-    let ports = Ports { resources: &live.resources, issuer: &live.issuer };
-    asked.respond(&client, ports, state.now())
+    let ports = Ports {
+        resources: &live.resources,
+        issuer: &live.tokens,
+        directory: &*live.login.directory,
+        codes: &*state.stores.codes,
+        grants: &*state.stores.grants,
+        sealing: &live.sealing,
+        lifetimes: &live.lifetimes,
+    };
+    asked.respond(&client, &ports, state.now()).await
 }
 
 fn render(answer: &TokenResponse) -> HttpResponse {

@@ -1,6 +1,7 @@
-//! Keys: which of them works when, where they lie, and what is signed and verified with them.
+//! Keys: which of them works when, where they lie, and what is signed, verified and sealed with them.
 
 pub mod algorithm;
+pub mod csrf;
 pub mod jwk;
 pub mod jwks;
 pub mod jws;
@@ -8,5 +9,8 @@ pub mod key_files;
 pub mod key_ring;
 pub mod pem;
 pub mod schedule;
+pub mod sealed_value;
+pub mod sealing_files;
+pub mod sealing_ring;
 pub mod signing_key;
 pub mod token_type;

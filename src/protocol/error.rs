@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::foundation::storage::StoreUnavailable;
+
 /// An `error` value as a client receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +43,10 @@ pub enum ErrorCode {
     ConsentRequired,
     /// `prompt=none` and something must be shown (OpenID Connect Core §3.1.2.6).
     InteractionRequired,
+    /// The server does not take the request as a JWT (RFC 9101 §7).
+    RequestNotSupported,
+    /// The server does not fetch the request from an address (RFC 9101 §7).
+    RequestUriNotSupported,
 }
 
 impl ErrorCode {
@@ -61,6 +67,8 @@ impl ErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
         }
     }
 }
@@ -105,5 +113,13 @@ impl OAuthError {
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+}
+
+impl From<StoreUnavailable> for OAuthError {
+    fn from(reason: StoreUnavailable) -> Self {
+        Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now, try again later.")
+            .retry_after(reason.retry_after)
+            .because(reason)
     }
 }

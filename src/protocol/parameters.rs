@@ -21,6 +21,13 @@ const REPEATABLE: [&str; 1] = ["resource"];
 #[derive(Clone, Default)]
 pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+/// Decoded parameters of which any may still be unusable.
+///
+/// The authorization endpoint needs them one by one: with a sound `client_id` and `redirect_uri` it tells the client
+/// what is wrong with the others (RFC 6749 §4.1.2.1). Every other endpoint wants all of them sound, or none.
+#[derive(Clone)]
+pub struct UncheckedParameters<'a>(Parameters<'a>);
+
 /// Why a request's parameters are refused as a whole, or one is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidParameters {
@@ -57,28 +64,7 @@ impl From<InvalidParameters> for OAuthError {
 impl<'a> Parameters<'a> {
     /// Decodes `name=value&..`, in which a plus sign is a space and `%xx` a byte of UTF-8.
     pub fn parse(encoded: &'a [u8]) -> Result<Self, InvalidParameters> {
-        let mut list: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded) {
-            // The decoder writes U+FFFD where the bytes are no UTF-8; nobody sends that character on purpose.
-            if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(InvalidParameters::NotUtf8);
-            }
-            if value.len() > LONGEST_VALUE || name.len() > LONGEST_VALUE {
-                return Err(InvalidParameters::TooLong);
-            }
-            // RFC 6749 §3.2: parameters sent without a value are treated as if they were omitted.
-            if value.is_empty() {
-                continue;
-            }
-            if !REPEATABLE.contains(&&*name) && list.iter().any(|(known, _)| *known == name) {
-                return Err(InvalidParameters::Repeated);
-            }
-            if list.len() == MOST_PARAMETERS {
-                return Err(InvalidParameters::TooMany);
-            }
-            list.push((name, value));
-        }
-        Ok(Self(list))
+        UncheckedParameters::parse(encoded)?.check()
     }
 
     /// The value of a parameter, when it is there.
@@ -97,9 +83,56 @@ impl<'a> Parameters<'a> {
     }
 }
 
+impl<'a> UncheckedParameters<'a> {
+    /// Decodes `name=value&..`; refuses only what has too many.
+    pub fn parse(encoded: &'a [u8]) -> Result<Self, InvalidParameters> {
+        // RFC 6749 §3.2: parameters sent without a value are treated as if they were omitted.
+        let sent = form_urlencoded::parse(encoded).filter(|(_, value)| !value.is_empty());
+        let list: Vec<_> = sent.take(MOST_PARAMETERS + 1).collect();
+        if list.len() > MOST_PARAMETERS { Err(InvalidParameters::TooMany) } else { Ok(Self(Parameters(list))) }
+    }
+
+    /// The value of one parameter, when it is there; the others may be unusable.
+    pub fn optional(&self, name: &str) -> Result<Option<&str>, InvalidParameters> {
+        let Some((at, own)) = self.0.0.iter().enumerate().find(|(_, (own, _))| own == name) else { return Ok(None) };
+        if self.0.0[at + 1..].iter().any(|(other, _)| other == name) {
+            return Err(InvalidParameters::Repeated);
+        }
+        check(own).map(|()| Some(&*own.1))
+    }
+
+    /// All of them, if every one is usable.
+    pub fn check(self) -> Result<Parameters<'a>, InvalidParameters> {
+        let list = &self.0.0;
+        for (at, parameter) in list.iter().enumerate() {
+            check(parameter)?;
+            let name = &parameter.0;
+            if !REPEATABLE.contains(&&**name) && list[..at].iter().any(|(known, _)| known == name) {
+                return Err(InvalidParameters::Repeated);
+            }
+        }
+        Ok(self.0)
+    }
+}
+
+/// What makes a parameter unusable by itself.
+fn check((name, value): &(Cow<'_, str>, Cow<'_, str>)) -> Result<(), InvalidParameters> {
+    // The decoder writes U+FFFD where the bytes are no UTF-8; nobody sends that character on purpose.
+    if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(InvalidParameters::NotUtf8);
+    }
+    if value.len() > LONGEST_VALUE || name.len() > LONGEST_VALUE { Err(InvalidParameters::TooLong) } else { Ok(()) }
+}
+
 impl fmt::Debug for Parameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl fmt::Debug for UncheckedParameters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -135,6 +168,27 @@ mod tests {
         assert_eq!(Parameters::parse(long.as_bytes()).err(), Some(InvalidParameters::TooLong));
         let many = (0..=MOST_PARAMETERS).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
         assert_eq!(Parameters::parse(many.as_bytes()).err(), Some(InvalidParameters::TooMany));
+    }
+
+    #[test]
+    fn a_parameter_can_be_read_beside_unusable_ones_but_they_are_never_sound_together() {
+        for (unusable, why) in [
+            (b"scope=a&client_id=x&scope=a".as_slice(), InvalidParameters::Repeated),
+            (b"client_id=x&a=%ff", InvalidParameters::NotUtf8),
+        ] {
+            let unchecked = UncheckedParameters::parse(unusable).expect("few");
+            assert_eq!(unchecked.optional("client_id"), Ok(Some("x")));
+            assert_eq!(unchecked.optional("redirect_uri"), Ok(None));
+            assert_eq!(unchecked.check().err(), Some(why));
+        }
+    }
+
+    #[test]
+    fn an_unusable_parameter_cannot_be_read_by_itself() {
+        let unchecked = UncheckedParameters::parse(b"state=&scope=a&state=1&scope=a&b=%ff").expect("few");
+        assert_eq!(unchecked.optional("scope"), Err(InvalidParameters::Repeated));
+        assert_eq!(unchecked.optional("b"), Err(InvalidParameters::NotUtf8));
+        assert_eq!(unchecked.optional("state"), Ok(Some("1")));
     }
 
     #[test]

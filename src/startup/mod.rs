@@ -5,6 +5,7 @@
 mod keys;
 mod reload;
 mod signals;
+mod store;
 
 use std::future::Future;
 use std::io;
@@ -26,12 +27,14 @@ use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
 use crate::http::{admin_routes, name_request, public_routes};
+use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
+use crate::store::sled::OpenFailed;
 use crate::telemetry::RootSpan;
 
 use signals::Signals;
 
-pub use keys::{KeysRefused, load_ring, will_make_keys};
+pub use keys::{KeysRefused, load_ring, load_sealing_ring, will_make_keys};
 pub use reload::{ReloadRefused, Reloader};
 
 /// What comes from outside the configuration.
@@ -81,6 +84,9 @@ pub enum StartError {
     /// The keys are refused.
     #[error(transparent)]
     Keys(#[from] KeysRefused),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenFailed),
     /// The operating system refuses what every server needs.
     #[error("the server cannot go on: {0}")]
     System(#[from] io::Error),
@@ -112,14 +118,18 @@ impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
-        let settings = keys::make_if_missing(source.load()?, &source)?;
+        let settings = keys::make_if_missing(source.load()?, &source, &*foundations.random)?;
         let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
-        let live = reload::build_live(settings, &foundations)?;
-        let state = Data::new(State::new(live, Arc::clone(&foundations.clock)));
+        let throttle = Arc::new(Throttle::new(&*foundations.random));
+        let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
+        let live = reload::build_live(settings, &foundations, &throttle)?;
+        let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
+        let state = Data::new(State::new(live, clock, random, store::ports(&store)));
+        store::sweep_now_and_then(store, state.clone());
         let public = listen_public(&server, &issuer, &state)?;
         let admin = listen_admin(&server, &state)?;
         tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(source, foundations, state.into_inner(), fixed));
+        let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
         Ok(Self { public, admin, reloader })
     }
 

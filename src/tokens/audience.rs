@@ -53,6 +53,9 @@ pub enum AudienceRefused {
     /// The client may not ask for it.
     #[error("the client may not ask for this resource")]
     NotForClient,
+    /// It was not granted.
+    #[error("resource was not granted")]
+    BeyondGrant,
     /// More than one, where one is answered.
     #[error("more than one resource is asked for")]
     Several,
@@ -107,6 +110,26 @@ impl ProtectedResources {
         let identifier = ResourceIndicator::parse(first).map_err(|_| AudienceRefused::Malformed)?;
         if requested.next().is_some() {
             return Err(AudienceRefused::Several);
+        }
+        let resource = self.find(&identifier).ok_or(AudienceRefused::Unknown)?;
+        if self.is_for(client, resource) { Ok(resource) } else { Err(AudienceRefused::NotForClient) }
+    }
+
+    /// The resource that a token from a grant is for: one of those that were granted, which the client may still have.
+    pub fn for_grant<'a>(
+        &self,
+        client: &Client,
+        granted: &[ResourceIndicator],
+        requested: impl IntoIterator<Item = &'a str>,
+    ) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
+        let mut requested = requested.into_iter();
+        let identifier = match (requested.next(), requested.next()) {
+            (Some(text), None) => ResourceIndicator::parse(text).map_err(|_| AudienceRefused::Malformed)?,
+            (None, _) => granted.first().ok_or(AudienceRefused::Unknown)?.clone(),
+            (Some(_), Some(_)) => return Err(AudienceRefused::Several),
+        };
+        if !granted.contains(&identifier) {
+            return Err(AudienceRefused::BeyondGrant);
         }
         let resource = self.find(&identifier).ok_or(AudienceRefused::Unknown)?;
         if self.is_for(client, resource) { Ok(resource) } else { Err(AudienceRefused::NotForClient) }

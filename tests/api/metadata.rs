@@ -27,18 +27,30 @@ async fn the_document_describes_exactly_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_public_client_makes_none_a_supported_method() {
+async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
     let server = TestServer::start(&(machine() + &public_client("app")));
-    let methods = server.get(PATH).await.json()["token_endpoint_auth_methods_supported"].clone();
-    assert_eq!(methods, json!(["client_secret_basic", "client_secret_post", "none"]));
+    let expected = json!({
+        "issuer": server.issuer,
+        "authorization_endpoint": format!("{}/authorize", server.issuer),
+        "token_endpoint": format!("{}/token", server.issuer),
+        "jwks_uri": format!("{}/.well-known/jwks.json", server.issuer),
+        "scopes_supported": ["read", "write"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    assert_eq!(server.get(PATH).await.json(), expected);
 }
 
 #[tokio::test]
 async fn what_nobody_may_ask_for_is_left_out() {
     let document = TestServer::start("").get(PATH).await.json();
     assert_eq!(document.get("scopes_supported"), None);
-    // Without it, RFC 8414 §2 would read authorization_code and implicit.
-    assert_eq!(document["grant_types_supported"], json!(["client_credentials"]));
+    // Left out, RFC 8414 §2 would read authorization_code and implicit.
+    assert_eq!(document["grant_types_supported"], json!([]));
 }
 
 #[tokio::test]
@@ -69,7 +81,7 @@ async fn an_issuer_with_a_path_has_all_endpoints_under_it_and_the_well_known_nam
 #[tokio::test]
 async fn a_path_that_is_not_there_is_404_and_tells_nothing() {
     let server = TestServer::start(&machine());
-    for path in ["/", "/authorize", "/token/", "/admin", "/metrics", "/.well-known/", "/%2e%2e/keys", "//token"] {
+    for path in ["/", "/authorise", "/token/", "/admin", "/metrics", "/.well-known/", "/%2e%2e/keys", "//token"] {
         let answer = server.get(path).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (404, "There is nothing here.\n"), "{path}");
         assert!(!answer.header("x-request-id").is_empty());

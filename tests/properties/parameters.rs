@@ -27,7 +27,8 @@ fn pairs(map: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
 
 /// Every byte as `%xx`, which is as good as the byte itself.
 fn percent_encode(text: &str) -> String {
-    percent_encoding::percent_encode(text.as_bytes(), &AsciiSet::EMPTY.complement()).to_string()
+    const ALL: &AsciiSet = &AsciiSet::EMPTY.complement();
+    percent_encoding::percent_encode(text.as_bytes(), ALL).to_string()
 }
 
 proptest! {

@@ -1,0 +1,439 @@
+//! The authorization request (RFC 6749 §4.1.1): from what a browser sends to what may be shown to a person.
+//!
+//! In three steps, each a type: parameters as they were sent; a [`ReturnAddress`], once client and redirect URI are
+//! sound; an [`AuthorizationRequest`], once all else is. What fails in the first step is shown to the person and never
+//! redirected, what fails later goes back to the client (§4.1.2.1): without a return address there is no redirect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clients::{Client, ClientRegistry};
+use crate::foundation::clock::Timestamp;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::parameters::{InvalidParameters, Parameters, UncheckedParameters};
+use crate::protocol::pkce::CodeChallenge;
+use crate::protocol::redirect_uri::RedirectTarget;
+use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::response_type::{ResponseMode, ResponseType};
+use crate::protocol::scope::Scope;
+use crate::tokens::audience::ProtectedResources;
+use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
+
+use super::prompt::{Prompt, parse_max_age};
+use super::response::ReturnAddress;
+
+/// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
+const LONGEST_LOGIN_HINT: usize = 255;
+
+/// What a request is judged against.
+#[derive(Debug, Clone, Copy)]
+pub struct Registrations<'a> {
+    /// Who may ask.
+    pub clients: &'a ClientRegistry,
+    /// What may be asked for.
+    pub resources: &'a ProtectedResources,
+}
+
+/// What is wrong with a request, and who hears of it.
+#[derive(Debug)]
+pub enum AuthorizationError {
+    /// The person, on a page of ours: nobody vouches for the redirect URI (RFC 6749 §4.1.2.1).
+    ShowToUser(OAuthError),
+    /// The client, at its checked redirect URI.
+    RedirectToClient {
+        /// Where the answer goes.
+        to: ReturnAddress,
+        /// What it says.
+        error: OAuthError,
+    },
+}
+
+/// Why a request is refused, where no other rule says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefused {
+    /// No client has this identifier.
+    #[error("client_id is unknown")]
+    UnknownClient,
+    /// None was sent, and the client has not exactly one (RFC 6749 §3.1.2.3).
+    #[error("redirect_uri is missing, and the client has not exactly one")]
+    RedirectUriMissing,
+    /// The client has not registered it.
+    #[error("redirect_uri is not one of the client's")]
+    RedirectUriMismatch,
+    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits.
+    #[error("the request is too old")]
+    Expired,
+    /// The request is a JWT (RFC 9101 §5).
+    #[error("request is not supported")]
+    RequestObject,
+    /// The request lies somewhere else (RFC 9101 §5).
+    #[error("request_uri is not supported")]
+    RequestUri,
+    /// The client is not registered for this response type.
+    #[error("the client may not use this response_type")]
+    ResponseTypeNotForClient,
+    /// The client must use PKCE (RFC 7636 §4.4.1).
+    #[error("code_challenge is missing")]
+    ChallengeMissing,
+}
+
+impl From<RequestRefused> for OAuthError {
+    fn from(reason: RequestRefused) -> Self {
+        use RequestRefused as Why;
+        let (code, description) = match reason {
+            Why::UnknownClient => (ErrorCode::InvalidRequest, "The application is not registered here."),
+            Why::RedirectUriMissing => (ErrorCode::InvalidRequest, "The application did not say where to go back to."),
+            Why::RedirectUriMismatch => (
+                ErrorCode::InvalidRequest,
+                "The application wants to go back to an address that it has not registered.",
+            ),
+            Why::Expired => {
+                (ErrorCode::InvalidRequest, "This took too long. Go back to the application and start again.")
+            }
+            Why::RequestObject => (ErrorCode::RequestNotSupported, "The parameter request is not supported."),
+            Why::RequestUri => (ErrorCode::RequestUriNotSupported, "The parameter request_uri is not supported."),
+            Why::ResponseTypeNotForClient => {
+                (ErrorCode::UnauthorizedClient, "The client is not registered for this response_type.")
+            }
+            Why::ChallengeMissing => (ErrorCode::InvalidRequest, "A code_challenge is required (RFC 7636)."),
+        };
+        Self::new(code, description).because(reason)
+    }
+}
+
+/// A request that may be answered with a code, once a person has signed in and consented.
+///
+/// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`](super::pending::PendingRequest::resume) and from
+/// nowhere else.
+#[derive(Debug, Clone)]
+pub struct AuthorizationRequest {
+    pub(super) client: Arc<Client>,
+    pub(super) to: ReturnAddress,
+    pub(super) is_redirect_uri_sent: bool,
+    pub(super) terms: Terms,
+}
+
+/// What a client asks for, judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The scope: what was named, or the client's default, as far as the resources understand it.
+    pub scope: Scope,
+    /// The resources: what was named, or the default one.
+    pub resources: Vec<ResourceIndicator>,
+    /// What the code is bound to.
+    pub code_challenge: Option<CodeChallenge>,
+    /// What the person is to see.
+    pub prompt: Prompt,
+    /// How long ago the person may have signed in.
+    pub max_age: Option<Duration>,
+    /// Who the client believes the person is; only ever a suggestion.
+    pub login_hint: Option<String>,
+    /// When the request came.
+    pub created_at: Timestamp,
+}
+
+impl AuthorizationRequest {
+    /// Reads and judges the form-encoded parameters of a request that came `now`, in a query or a body.
+    pub fn parse(encoded: &[u8], registrations: Registrations<'_>, now: Timestamp) -> Result<Self, AuthorizationError> {
+        let parameters = UncheckedParameters::parse(encoded).map_err(shown)?;
+        let client_id = parameters.optional("client_id").map_err(shown)?;
+        let client_id = client_id.ok_or(InvalidParameters::Missing("client_id")).map_err(shown)?;
+        let client = registrations.clients.find(client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
+        let redirect_uri = parameters.optional("redirect_uri").map_err(shown)?;
+        let target = redirect_target(client, redirect_uri).map_err(shown)?;
+
+        let is_redirect_uri_sent = redirect_uri.is_some();
+        // A state that is sent twice is nobody's: none comes back.
+        let state = parameters.optional("state").ok().flatten().map(str::to_owned);
+        let to = ReturnAddress { target, state };
+        match judge(parameters, client, registrations.resources, now) {
+            Ok(terms) => Ok(Self { client: Arc::clone(client), to, is_redirect_uri_sent, terms }),
+            Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
+        }
+    }
+
+    /// Who asks.
+    pub const fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// Where the answer goes.
+    pub const fn to(&self) -> &ReturnAddress {
+        &self.to
+    }
+
+    /// Whether the request named its redirect URI: then the token request must too (RFC 6749 §4.1.3).
+    pub const fn is_redirect_uri_sent(&self) -> bool {
+        self.is_redirect_uri_sent
+    }
+
+    /// What is asked for.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+}
+
+pub(super) fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
+    AuthorizationError::ShowToUser(reason.into())
+}
+
+/// The address of the answer (RFC 6749 §3.1.2.3): the one that was sent, or the only one that there is.
+pub(super) fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
+    let settings = &client.authorization;
+    match (sent, settings.redirect_uris.as_slice()) {
+        (Some(sent), registered) => registered
+            .iter()
+            .find_map(|uri| uri.accept(sent, settings.application_type))
+            .ok_or(RequestRefused::RedirectUriMismatch),
+        (None, [only]) => Ok(only.as_target()),
+        (None, _) => Err(RequestRefused::RedirectUriMissing),
+    }
+}
+
+/// Reads and judges everything but client and redirect URI.
+fn judge(
+    parameters: UncheckedParameters<'_>,
+    client: &Client,
+    resources: &ProtectedResources,
+    now: Timestamp,
+) -> Result<Terms, OAuthError> {
+    let parameters = parameters.check()?;
+    // Whoever sends one of these relies on what is in it, so ignoring it would answer another question.
+    if parameters.optional("request").is_some() {
+        return Err(RequestRefused::RequestObject.into());
+    }
+    if parameters.optional("request_uri").is_some() {
+        return Err(RequestRefused::RequestUri.into());
+    }
+    // There is one response type, and `permit` asks whether the client may use it.
+    let ResponseType::Code = parameters.required("response_type")?.parse()?;
+    if let Some(mode) = parameters.optional("response_mode") {
+        let ResponseMode::Query = mode.parse()?;
+    }
+    let challenge = parameters.optional("code_challenge");
+    let code_challenge = CodeChallenge::parse(challenge, parameters.optional("code_challenge_method"))?;
+    let scope = parameters.optional("scope");
+    let (scope, resources) = permit(client, resources, code_challenge, scope, parameters.all("resource"))?;
+    Ok(Terms {
+        scope,
+        resources,
+        code_challenge,
+        prompt: Prompt::parse(parameters.optional("prompt"))?,
+        max_age: parse_max_age(parameters.optional("max_age"))?,
+        login_hint: login_hint(&parameters),
+        created_at: now,
+    })
+}
+
+/// Whether a client may have a code, with this challenge or none, for this scope and these resources; which they are.
+pub(super) fn permit<'a>(
+    client: &Client,
+    resources: &ProtectedResources,
+    code_challenge: Option<CodeChallenge>,
+    scope: Option<&str>,
+    requested: impl IntoIterator<Item = &'a str>,
+) -> Result<(Scope, Vec<ResourceIndicator>), OAuthError> {
+    if !client.authorization.response_types.contains(&ResponseType::Code) {
+        return Err(RequestRefused::ResponseTypeNotForClient.into());
+    }
+    // RFC 9700 §2.1.1: public clients must use PKCE, whatever else is configured.
+    if code_challenge.is_none() && (client.is_public() || client.authorization.require_pkce) {
+        return Err(RequestRefused::ChallengeMissing.into());
+    }
+    let scope = requested_scope(client, scope)?;
+    let resource = resources.for_request(client, requested)?;
+    Ok((scope_of_resource(&scope, resource)?, vec![resource.identifier.clone()]))
+}
+
+fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
+    parameters.optional("login_hint").filter(|hint| hint.len() <= LONGEST_LOGIN_HINT).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::{NOW, Refusal, Registered};
+
+    fn refused(query: &str) -> Refusal {
+        let refused = Registered::default().parse(query).expect_err(query);
+        Refusal::from(refused)
+    }
+
+    fn sent_back(query: &str) -> ErrorCode {
+        match refused(&format!("state=s&{query}")) {
+            Refusal::SentBack(code, state) => {
+                assert_eq!(state.as_deref(), Some("s"), "{query}");
+                code
+            }
+            Refusal::Shown(code) => panic!("{query}: {code} is shown"),
+        }
+    }
+
+    const CHALLENGE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
+    #[test]
+    fn a_sound_request_is_judged() {
+        let query = format!(
+            "client_id=web&response_type=code&redirect_uri=https://web.example/cb&state=xyz&{CHALLENGE}\
+             &scope=write+read&resource=https://api.example&prompt=login&max_age=60&login_hint=alice&unknown=1"
+        );
+        let request = Registered::default().parse(&query).expect("sound");
+        assert_eq!(request.client().id.as_str(), "web");
+        assert_eq!(request.to().target.as_str(), "https://web.example/cb");
+        assert_eq!(request.to().state.as_deref(), Some("xyz"));
+        assert!(request.is_redirect_uri_sent());
+        let terms = request.terms();
+        assert_eq!(terms.scope.to_string(), "read write");
+        assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
+        assert!(terms.code_challenge.is_some());
+        assert_eq!(terms.prompt, Prompt::Interactive { login: true, consent: false });
+        assert_eq!(terms.max_age, Some(Duration::from_mins(1)));
+        assert_eq!(terms.login_hint.as_deref(), Some("alice"));
+        assert_eq!(terms.created_at, NOW);
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default() {
+        let request = Registered::default().request("client_id=web");
+        assert!(!request.is_redirect_uri_sent());
+        assert_eq!(request.to().target.as_str(), "https://web.example/cb");
+        assert_eq!(request.to().state, None);
+        let terms = request.terms();
+        assert_eq!(terms.scope.to_string(), "read");
+        assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
+        assert_eq!((terms.prompt, terms.max_age, terms.login_hint.as_deref()), (Prompt::default(), None, None));
+    }
+
+    #[test]
+    fn a_bad_client_or_redirect_uri_is_shown_to_the_person_and_never_redirected() {
+        for query in [
+            "",
+            "client_id=",
+            "client_id=nobody",
+            "client_id=web&client_id=web",
+            "client_id=web&client_id=old",
+            "client_id=web&redirect_uri=https://evil.example/cb",
+            "client_id=web&redirect_uri=https://web.example/cb/",
+            "client_id=web&redirect_uri=https://web.example/cb&redirect_uri=https://web.example/cb",
+            "client_id=web&redirect_uri=https://web.example/cb&redirect_uri=https://evil.example/cb",
+            "client_id=web&redirect_uri=%ff",
+            "client_id=web&redirect_uri=http://web.example/cb",
+            "client_id=spa",
+            "client_id=spa&redirect_uri=",
+            "client_id=machine",
+            "client_id=trusted&redirect_uri=http://127.0.0.1:7/cb",
+        ] {
+            let query = format!("response_type=code&state=s&{CHALLENGE}&{query}");
+            assert_eq!(refused(&query), Refusal::Shown(ErrorCode::InvalidRequest), "{query}");
+        }
+    }
+
+    #[test]
+    fn too_many_parameters_are_shown_for_what_is_behind_them_is_not_read() {
+        let many = "x=1&".repeat(crate::protocol::parameters::MOST_PARAMETERS);
+        let query = format!("client_id=web&response_type=code&{many}");
+        assert_eq!(refused(&query), Refusal::Shown(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn any_other_parameter_that_is_repeated_or_unreadable_goes_back() {
+        for rest in ["scope=read&scope=read", "x=1&x=2", "scope=%ff", &format!("scope={}", "x".repeat(8193))] {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+        let twice = format!("client_id=web&response_type=code&{CHALLENGE}&state=a&state=b");
+        assert_eq!(refused(&twice), Refusal::SentBack(ErrorCode::InvalidRequest, None));
+    }
+
+    #[test]
+    fn a_response_type_is_required_known_and_registered() {
+        assert_eq!(sent_back("client_id=web"), ErrorCode::InvalidRequest);
+        assert_eq!(sent_back("client_id=web&response_type="), ErrorCode::InvalidRequest);
+        for unknown in ["token", "code+id_token", "Code"] {
+            let query = format!("client_id=web&response_type={unknown}");
+            assert_eq!(sent_back(&query), ErrorCode::UnsupportedResponseType, "{unknown}");
+        }
+        let query = format!("client_id=machine-with-uri&response_type=code&{CHALLENGE}");
+        assert_eq!(sent_back(&query), ErrorCode::UnauthorizedClient);
+    }
+
+    #[test]
+    fn query_is_the_only_response_mode() {
+        let with = |mode| format!("client_id=web&response_type=code&{CHALLENGE}&response_mode={mode}");
+        assert!(Registered::default().parse(&with("query")).is_ok());
+        assert_eq!(sent_back(&with("fragment")), ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn a_code_needs_pkce_unless_a_confidential_client_may_do_without() {
+        for client in ["web", "cli&redirect_uri=http://127.0.0.1:7/cb", "desktop"] {
+            let query = format!("client_id={client}&response_type=code");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{client}");
+            let empty = format!("{query}&code_challenge=&code_challenge_method=");
+            assert_eq!(sent_back(&empty), ErrorCode::InvalidRequest, "{client}");
+        }
+        let request = Registered::default().parse("client_id=old&response_type=code").expect("sound");
+        assert_eq!(request.terms().code_challenge, None);
+    }
+
+    #[test]
+    fn plain_is_refused_also_for_a_client_that_may_do_without_pkce() {
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        for rest in [
+            format!("code_challenge={challenge}"),
+            format!("code_challenge={challenge}&code_challenge_method="),
+            format!("code_challenge={challenge}&code_challenge_method=plain"),
+            "code_challenge_method=S256".to_owned(),
+            "code_challenge=short&code_challenge_method=S256".to_owned(),
+        ] {
+            let query = format!("client_id=old&response_type=code&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+    }
+
+    #[test]
+    fn scope_and_resource_are_known_and_the_clients() {
+        let with = |rest| sent_back(&format!("client_id=web&response_type=code&{CHALLENGE}&{rest}"));
+        assert_eq!(with("scope=read+admin"), ErrorCode::InvalidScope);
+        assert_eq!(with("scope=read++write"), ErrorCode::InvalidScope);
+        assert_eq!(with("scope=write&resource=https://other.example"), ErrorCode::InvalidScope);
+        assert_eq!(with("resource=https://nobody.example"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example%23x"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example&resource=https://other.example"), ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn the_scope_is_what_the_resource_understands() {
+        let request = Registered::default().request("client_id=web&scope=read+write&resource=https://other.example");
+        assert_eq!(request.terms().scope.to_string(), "read");
+    }
+
+    #[test]
+    fn prompt_and_max_age_are_well_formed() {
+        for rest in ["prompt=none+login", "prompt=create", "max_age=soon", "max_age=-1"] {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_request_in_a_jwt_or_somewhere_else_is_refused_and_not_ignored() {
+        let with = |rest| sent_back(&format!("client_id=web&response_type=code&{CHALLENGE}&{rest}"));
+        assert_eq!(with("request=eyJ"), ErrorCode::RequestNotSupported);
+        assert_eq!(with("request_uri=urn:x"), ErrorCode::RequestUriNotSupported);
+    }
+
+    #[test]
+    fn a_login_hint_that_is_nobodys_name_is_forgotten() {
+        let request = Registered::default().request(&format!("client_id=web&login_hint={}", "x".repeat(256)));
+        assert_eq!(request.terms().login_hint, None);
+    }
+
+    #[test]
+    fn a_native_client_comes_back_at_the_port_it_named() {
+        let request = Registered::default().request("client_id=cli&redirect_uri=http://127.0.0.1:51004/cb");
+        assert_eq!(request.to().target.as_str(), "http://127.0.0.1:51004/cb");
+    }
+}

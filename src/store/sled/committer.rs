@@ -1,0 +1,392 @@
+//! The committer: one thread that owns all writes.
+//!
+//! It takes all steps that wait, decides each in order (a step sees what those before it did), writes them as one atomic
+//! batch, makes that durable with one sync, and only then answers them all. So of two that race one is decided after the
+//! other, and many share the price of one sync.
+//!
+//! sled's `flush` alone asks the disk for no barrier; the `fdatasync` of ours after it does. Nothing else calls `flush`,
+//! `flush_async` or `transaction`.
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::durable::Durable;
+use super::mark::{Mark, Marked};
+use super::opening::{self, Database};
+use super::records::{self, COMMITS, Fault, Kind, View, Writes};
+use super::{CommitStep, Probe, codec, unavailable};
+use crate::foundation::clock::Clock;
+use crate::foundation::storage::StoreUnavailable;
+use crate::store::{Durability, StoreOptions};
+
+/// How many steps may wait. One more is refused: it would be answered too late to be of use.
+const QUEUE: usize = 4096;
+
+/// How many steps one batch may hold.
+const LARGEST_BATCH_STEPS: usize = 1024;
+
+/// How many bytes of records a batch may hold before it takes no further step. Within it one sync costs the same.
+const LARGEST_BATCH_BYTES: usize = 128 * 1024;
+
+/// How long what was answered may stay volatile with [`Durability::Periodic`].
+const SYNC_EVERY: Duration = Duration::from_millis(500);
+
+/// How long after a failed reopening the next is tried, at first and at most.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// How long a caller is told to wait where the queue is full.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
+
+/// The way to the thread. Dropping it waits until the thread has ended, and the store is closed.
+#[derive(Debug)]
+pub(super) struct Committer {
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts the thread on a database that is open.
+    pub(super) fn start(worker: Worker) -> io::Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel(QUEUE);
+        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || worker.run(&jobs))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Makes a step and waits until it is durable. Dropping the future does not take the step back.
+    pub(super) async fn make<S, T>(&self, step: S) -> Result<T, StoreUnavailable>
+    where
+        S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Pending { step: Some(step), decided: None, answer };
+        let queue = self.queue.as_ref().expect("there until it is dropped");
+        queue.try_send(Box::new(job)).map_err(|refused| match refused {
+            TrySendError::Full(_) => refuse("too many steps wait for the disk", RETRY_WHEN_FULL),
+            TrySendError::Disconnected(_) => gone(),
+        })?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been told already; to panic again would only hide it.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn refuse(cause: &str, retry_after: Duration) -> StoreUnavailable {
+    StoreUnavailable { cause: cause.to_owned(), retry_after }
+}
+
+fn gone() -> StoreUnavailable {
+    refuse("the thread that writes has ended", BACK_OFF.1)
+}
+
+/// A step that waits for its turn, and its caller.
+pub(super) trait Job: Send {
+    /// Makes the step, and keeps its answer.
+    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error>;
+
+    /// Tells the caller, now that the step is durable or is not.
+    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>);
+}
+
+struct Pending<S, T> {
+    step: Option<S>,
+    decided: Option<Result<T, StoreUnavailable>>,
+    answer: oneshot::Sender<Result<T, StoreUnavailable>>,
+}
+
+impl<S, T> Job for Pending<S, T>
+where
+    S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error> {
+        let step = self.step.take().expect("a step is made once");
+        self.decided = Some(match step(view) {
+            Ok(answer) => Ok(answer),
+            Err(Fault::Database(cause)) => return Err(cause),
+            // One bad record is no reason to keep the others waiting, and nothing of its step is done.
+            Err(fault) => {
+                view.undo();
+                Err(unavailable(&fault))
+            }
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>) {
+        let Self { decided, answer, .. } = *self;
+        // A caller that has gone away needs no answer.
+        let _ = answer.send(outcome.and_then(|()| decided.expect("decided before it is answered")));
+    }
+}
+
+/// What the thread owns.
+pub(super) struct Worker {
+    options: StoreOptions,
+    mark: Mark,
+    clock: Arc<dyn Clock>,
+    probe: Box<dyn Probe>,
+    durable: Arc<Durable>,
+    state: State,
+    /// The number of the last batch that is durable.
+    commits: u64,
+    /// Whether batches were answered that the database may not have.
+    has_lost_moments: bool,
+}
+
+enum State {
+    Open {
+        database: Database,
+        /// The oldest batch that was answered and is not durable yet; only with [`Durability::Periodic`].
+        volatile_since: Option<Instant>,
+    },
+    /// Something failed. sled keeps an error for the life of its handle, and a sync after a failed one may claim what is
+    /// not so: the handle is gone, and a new one is needed.
+    Broken { cause: String, next_try: Instant, back_off: Duration },
+}
+
+impl Worker {
+    /// A worker on a database that was just opened. `has_lost_moments`: something that was answered may be missing from
+    /// it, so that refresh tokens may be ahead of it.
+    pub(super) fn new(
+        options: StoreOptions,
+        clock: Arc<dyn Clock>,
+        probe: Box<dyn Probe>,
+        mark: Mark,
+        database: Database,
+        has_lost_moments: bool,
+    ) -> Self {
+        let durable = Arc::new(Durable::new((*database.tree).clone()));
+        let commits = database.commits;
+        let state = State::Open { database, volatile_since: None };
+        Self { options, clock, probe, mark, durable, state, commits, has_lost_moments }
+    }
+
+    /// What readers share with it.
+    pub(super) fn durable(&self) -> Arc<Durable> {
+        Arc::clone(&self.durable)
+    }
+
+    /// Takes a database into use that was just opened, durably.
+    pub(super) fn begin(&mut self) -> Result<(), String> {
+        let mut writes = Writes::new();
+        if self.has_lost_moments {
+            tracing::warn!("the store was not closed in good order and may have lost its last 500 ms");
+            let recovered = codec::encode(&self.clock.now()).expect("a time takes few bytes");
+            writes.insert(Kind::Recovered.key(&[]), Some(recovered));
+        }
+        self.apply(writes)?;
+        self.sync()?;
+        self.durable.release();
+        let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
+        self.mark.write_and_sync(marked).map_err(|cause| cause.to_string())?;
+        self.has_lost_moments = false;
+        Ok(())
+    }
+
+    fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        loop {
+            let first = match self.volatile_for() {
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(volatile) => jobs.recv_timeout(SYNC_EVERY.saturating_sub(volatile)),
+            };
+            match first {
+                Ok(first) => self.serve(first, jobs),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.volatile_for().is_some_and(|volatile| volatile >= SYNC_EVERY) {
+                let synced = self.sync_what_is_volatile();
+                // Nobody waits for it: whoever comes next is told.
+                let _ = self.note(synced);
+            }
+        }
+        self.close();
+    }
+
+    /// One batch: `first` and all that wait.
+    fn serve(&mut self, first: Box<dyn Job>, jobs: &Receiver<Box<dyn Job>>) {
+        if let Err(refused) = self.reopen_if_broken() {
+            first.answer(Err(refused));
+            return;
+        }
+        let begun = now();
+        let mut batch = vec![first];
+        // sled asserts where it cannot go on.
+        let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch, jobs)));
+        let committed = committed.unwrap_or_else(|_| Err("sled panicked".to_owned()));
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        metrics::histogram!("jotsmith_store_batch_steps").record(batch.len() as f64);
+        metrics::histogram!("jotsmith_store_commit_seconds").record(begun.elapsed().as_secs_f64());
+        let outcome = self.note(committed);
+        for job in batch {
+            job.answer(outcome.clone());
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>, jobs: &Receiver<Box<dyn Job>>) -> Result<(), String> {
+        let State::Open { database, .. } = &self.state else { return Err("the database is closed".to_owned()) };
+        let mut writes = Writes::new();
+        let mut bytes = 0;
+        let mut decided = 0;
+        loop {
+            let mut view = View::new(&database.tree, &writes);
+            batch[decided].decide(&mut view).map_err(|cause| cause.to_string())?;
+            decided += 1;
+            for (key, value) in view.into_writes() {
+                bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+                writes.insert(key, value);
+            }
+            if bytes >= LARGEST_BATCH_BYTES || decided >= LARGEST_BATCH_STEPS {
+                break;
+            }
+            match jobs.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.apply(writes)?;
+        match self.options.durability {
+            Durability::Fsync => self.sync()?,
+            Durability::Periodic => {
+                if let State::Open { volatile_since, .. } = &mut self.state {
+                    volatile_since.get_or_insert_with(now);
+                }
+            }
+        }
+        self.durable.release();
+        Ok(())
+    }
+
+    /// Writes a batch into the tree, as a whole or not at all.
+    fn apply(&mut self, writes: Writes) -> Result<(), String> {
+        let State::Open { database, .. } = &mut self.state else { return Err("the database is closed".to_owned()) };
+        self.probe.reach(CommitStep::Apply).map_err(|cause| cause.to_string())?;
+        self.durable.hold(&writes).map_err(|cause| cause.to_string())?;
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(COMMITS, records::encode_commits(database.commits + 1));
+        database.tree.apply_batch(batch).map_err(|cause| cause.to_string())?;
+        database.commits += 1;
+        Ok(())
+    }
+
+    /// Makes all that was applied durable.
+    fn sync(&mut self) -> Result<(), String> {
+        let State::Open { database, volatile_since } = &mut self.state else {
+            return Err("the database is closed".to_owned());
+        };
+        self.probe.reach(CommitStep::Flush).map_err(|cause| cause.to_string())?;
+        database.tree.flush().map_err(|cause| cause.to_string())?;
+        self.probe.reach(CommitStep::Sync).map_err(|cause| cause.to_string())?;
+        rustix::fs::fdatasync(&database.file).map_err(|cause| cause.to_string())?;
+        self.probe.reach(CommitStep::Answer).map_err(|cause| cause.to_string())?;
+        self.commits = database.commits;
+        *volatile_since = None;
+        let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
+        self.mark.write(marked).map_err(|cause| cause.to_string())
+    }
+
+    fn sync_what_is_volatile(&mut self) -> Result<(), String> {
+        let synced = panic::catch_unwind(AssertUnwindSafe(|| self.sync()));
+        synced.unwrap_or_else(|_| Err("sled panicked".to_owned()))
+    }
+
+    /// How long ago the oldest batch was answered that is not durable.
+    fn volatile_for(&self) -> Option<Duration> {
+        match &self.state {
+            State::Open { volatile_since, .. } => volatile_since.map(|since| since.elapsed()),
+            State::Broken { .. } => None,
+        }
+    }
+
+    /// Where something failed, gives up the handle: nothing that it says can be trusted any more.
+    fn note(&mut self, outcome: Result<(), String>) -> Result<(), StoreUnavailable> {
+        let Err(cause) = outcome else { return Ok(()) };
+        tracing::error!(%cause, "the store failed and is opened anew");
+        self.break_with(cause, Duration::ZERO)
+    }
+
+    fn break_with(&mut self, cause: String, back_off: Duration) -> Result<(), StoreUnavailable> {
+        let refused = StoreUnavailable { retry_after: back_off.max(super::RETRY_AFTER_FAILURE), ..unavailable(&cause) };
+        self.durable.close(refused.clone());
+        self.has_lost_moments |= self.volatile_for().is_some();
+        let broken = State::Broken { cause, next_try: now() + back_off, back_off };
+        let old = std::mem::replace(&mut self.state, broken);
+        // sled syncs once more when it is dropped, and panics where that fails.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(old)));
+        Err(refused)
+    }
+
+    fn reopen_if_broken(&mut self) -> Result<(), StoreUnavailable> {
+        let State::Broken { cause, next_try, back_off } = &self.state else { return Ok(()) };
+        let retry_after = next_try.saturating_duration_since(now());
+        if !retry_after.is_zero() {
+            return Err(StoreUnavailable { cause: cause.clone(), retry_after });
+        }
+        let back_off = (*back_off * 2).clamp(BACK_OFF.0, BACK_OFF.1);
+        if let Err(cause) = self.reopen() {
+            tracing::error!(%cause, "the store cannot be opened anew");
+            return self.break_with(cause, back_off);
+        }
+        tracing::info!(folder = %self.options.path.display(), "the store works again");
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> Result<(), String> {
+        self.probe.reach(CommitStep::Reopen).map_err(|cause| cause.to_string())?;
+        let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
+        let database = opening::open(&self.options.path, self.options.cache_bytes, Some(marked));
+        let database = database.map_err(|cause| cause.to_string())?;
+        let tree = (*database.tree).clone();
+        self.state = State::Open { database, volatile_since: None };
+        self.begin()?;
+        self.durable.open(tree);
+        Ok(())
+    }
+
+    /// Makes the last batches durable and closes the database in good order, if it can.
+    fn close(mut self) {
+        if self.volatile_for().is_some() {
+            let synced = self.sync_what_is_volatile();
+            // Told where it failed; nobody waits for it.
+            let _ = self.note(synced);
+        }
+        self.durable.close(gone());
+        let Self { state, mark, commits, .. } = self;
+        let State::Open { database, .. } = state else { return };
+        let closed = panic::catch_unwind(AssertUnwindSafe(|| drop(database)));
+        if closed.is_ok()
+            && let Err(cause) = mark.write_and_sync(Marked { in_use: None, commits })
+        {
+            tracing::warn!(%cause, "the store was not marked as closed");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures spans on this machine, and decides nothing of the protocol")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,84 @@
+//! Reads that see only what is durable, and wait for no disk.
+//!
+//! A batch changes the tree before it is durable. So the committer first lays down what stood under the keys that it
+//! will write; until the batch is durable, a read finds that. A read through the committer's queue would be as sound, and
+//! would wait for up to two syncs.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use super::records::{Fault, Records, Writes};
+use crate::foundation::storage::StoreUnavailable;
+
+/// What readers share with the committer.
+#[derive(Debug)]
+pub(super) struct Durable(RwLock<State>);
+
+#[derive(Debug)]
+enum State {
+    Open(Tree),
+    Closed(StoreUnavailable),
+}
+
+/// The tree, as it was before the batch that is on its way.
+#[derive(Debug)]
+pub(super) struct Tree {
+    tree: sled::Tree,
+    before: HashMap<Vec<u8>, Option<sled::IVec>>,
+}
+
+impl Records for Tree {
+    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let found = match self.before.get(key) {
+            Some(before) => before.clone(),
+            None => self.tree.get(key)?,
+        };
+        Ok(found.map(|bytes| bytes.to_vec()))
+    }
+}
+
+impl Durable {
+    pub(super) fn new(tree: sled::Tree) -> Self {
+        Self(RwLock::new(State::Open(Tree { tree, before: HashMap::new() })))
+    }
+
+    /// Reads. No batch begins to change the tree meanwhile.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Tree) -> Result<T, Fault>) -> Result<T, StoreUnavailable> {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(tree) => read(tree).map_err(|fault| super::unavailable(&fault)),
+            State::Closed(unavailable) => Err(unavailable.clone()),
+        }
+    }
+
+    /// From now on readers see what stands under these keys, whatever is written there.
+    pub(super) fn hold(&self, writes: &Writes) -> Result<(), sled::Error> {
+        if let State::Open(Tree { tree, before }) = &mut *self.write() {
+            for key in writes.keys() {
+                before.insert(key.clone(), tree.get(key)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// From now on readers see what was written.
+    pub(super) fn release(&self) {
+        if let State::Open(tree) = &mut *self.write() {
+            tree.before.clear();
+        }
+    }
+
+    /// Lets go of the tree: readers are told this instead.
+    pub(super) fn close(&self, unavailable: StoreUnavailable) {
+        *self.write() = State::Closed(unavailable);
+    }
+
+    /// Readers see this tree, all of which is durable.
+    pub(super) fn open(&self, tree: sled::Tree) {
+        *self.write() = State::Open(Tree { tree, before: HashMap::new() });
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        // A read that panicked changed nothing.
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

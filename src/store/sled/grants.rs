@@ -1,0 +1,92 @@
+//! Grants: one record each, whatever the number of refreshes.
+
+use uuid::Uuid;
+
+use super::SledStore;
+use super::records::{Fault, Kind, Records, View};
+use super::sessions;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::storage::Stored;
+use crate::tokens::grant::Grant;
+use crate::tokens::refresh_rotation::{self, Decision, RotationPolicy};
+use crate::tokens::store::{GrantStore, Rotation};
+
+impl GrantStore for SledStore {
+    fn put_grant(&self, grant: Grant) -> Stored<'_, ()> {
+        Box::pin(self.make(move |view| put(view, &grant)))
+    }
+
+    fn read_grant(&self, id: Uuid) -> Stored<'_, Option<Grant>> {
+        Box::pin(async move { self.durable.read(|records| read(records, id)) })
+    }
+
+    fn rotate(&self, id: Uuid, presented: u32, now: Timestamp, policy: RotationPolicy) -> Stored<'_, Rotation> {
+        Box::pin(async move {
+            let rotation = self.make(move |view| rotate(view, id, presented, now, &policy)).await?;
+            metrics::counter!("jotsmith_refresh_rotations_total", "outcome" => outcome(&rotation)).increment(1);
+            Ok(rotation)
+        })
+    }
+
+    fn revoke_grant(&self, id: Uuid, now: Timestamp) -> Stored<'_, bool> {
+        Box::pin(self.make(move |view| revoke(view, id, now)))
+    }
+}
+
+pub(super) fn put(view: &mut View<'_>, grant: &Grant) -> Result<(), Fault> {
+    view.put(Kind::Grant, grant.id.as_bytes(), grant)
+}
+
+/// The grant of this id. One that rests on a sign-in from before all of its subject was ended is revoked, without its
+/// record being touched.
+pub(super) fn read(records: &impl Records, id: Uuid) -> Result<Option<Grant>, Fault> {
+    let Some(grant) = records.get::<Grant>(Kind::Grant, id.as_bytes())? else { return Ok(None) };
+    let ended = sessions::valid_from(records, &grant.subject)?.filter(|valid_from| grant.auth_time <= *valid_from);
+    Ok(Some(Grant { revoked_at: grant.revoked_at.or(ended), ..grant }))
+}
+
+fn rotate(
+    view: &mut View<'_>,
+    id: Uuid,
+    presented: u32,
+    now: Timestamp,
+    policy: &RotationPolicy,
+) -> Result<Rotation, Fault> {
+    let Some(grant) = read(view, id)? else { return Ok(Rotation::Unknown) };
+    let recovered_at: Option<Timestamp> = view.get(Kind::Recovered, &[])?;
+    let is_recovered = recovered_at.is_some_and(|recovered_at| now.since(recovered_at) < policy.idle);
+    let rotation = match refresh_rotation::decide(&grant, presented, now, policy, is_recovered) {
+        Decision::Rotate(next) => Rotation::Rotated(next),
+        Decision::Reuse(revoked) => Rotation::Reused(revoked),
+        Decision::Ahead(revoked) => Rotation::Ahead(revoked),
+        Decision::Retry => Rotation::Retried(grant),
+        Decision::Revoked => Rotation::Revoked,
+        Decision::Expired => Rotation::Expired,
+        Decision::ClockBehind => Rotation::ClockBehind,
+        Decision::Exhausted => Rotation::Exhausted,
+    };
+    if let Rotation::Rotated(changed) | Rotation::Reused(changed) | Rotation::Ahead(changed) = &rotation {
+        put(view, changed)?;
+    }
+    Ok(rotation)
+}
+
+fn revoke(view: &mut View<'_>, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    let Some(grant) = read(view, id)?.filter(|grant| grant.is_live(now)) else { return Ok(false) };
+    put(view, &Grant { revoked_at: Some(now), ..grant })?;
+    Ok(true)
+}
+
+const fn outcome(rotation: &Rotation) -> &'static str {
+    match rotation {
+        Rotation::Rotated(_) => "rotated",
+        Rotation::Retried(_) => "retried",
+        Rotation::Reused(_) => "reused",
+        Rotation::Ahead(_) => "ahead_of_store",
+        Rotation::Revoked => "revoked",
+        Rotation::Expired => "expired",
+        Rotation::ClockBehind => "clock_behind",
+        Rotation::Exhausted => "exhausted",
+        Rotation::Unknown => "unknown",
+    }
+}

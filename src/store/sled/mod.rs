@@ -1,0 +1,117 @@
+//! The embedded store: sled 0.34.7 behind one [committer](committer), so that an answer is given only when what it rests
+//! on is durable.
+//!
+//! Every verb is a step over a view of the records, decided inside the committer by the pure rules of the concepts; the
+//! reads beside it see only what is durable. Whatever fails in a commit answers all that took part with
+//! [`StoreUnavailable`], and the database is opened anew.
+
+mod codec;
+mod codes;
+mod committer;
+mod durable;
+mod expiry;
+mod grants;
+mod mark;
+mod opening;
+mod records;
+mod sessions;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use self::committer::{Committer, Worker};
+use self::durable::Durable;
+use self::mark::Mark;
+pub use self::opening::OpenFailed;
+use self::records::{Fault, View};
+use super::{Durability, StoreOptions};
+use crate::foundation::clock::Clock;
+use crate::foundation::storage::StoreUnavailable;
+
+/// The embedded store. Dropping it makes the last steps durable and closes the database.
+#[derive(Debug)]
+pub struct SledStore {
+    committer: Committer,
+    durable: Arc<Durable>,
+    /// The key up to which the sweeper has come.
+    swept: Mutex<Vec<u8>>,
+    is_new: bool,
+}
+
+impl SledStore {
+    /// Opens the store of a folder, which is made where it is missing, and locks it. Reads all that is there once.
+    pub fn open(options: StoreOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenFailed> {
+        Self::open_with_probe(options, clock, Box::new(NoProbe))
+    }
+
+    /// The same, with a probe between the steps of every commit.
+    pub fn open_with_probe(
+        options: StoreOptions,
+        clock: Arc<dyn Clock>,
+        probe: Box<dyn Probe>,
+    ) -> Result<Self, OpenFailed> {
+        let folder = options.path.clone();
+        opening::make_folder(&folder)?;
+        let (mark, marked) = Mark::lock(&folder)?;
+        let database = opening::open(&folder, options.cache_bytes, marked)?;
+        let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
+        let mut worker = Worker::new(options, clock, probe, mark, database, has_lost_moments);
+        let durable = worker.durable();
+        let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
+        worker.begin().map_err(failed)?;
+        let committer = Committer::start(worker).map_err(|cause| OpenFailed::io(&folder, &cause))?;
+        Ok(Self { committer, durable, swept: Mutex::default(), is_new: marked.is_none() })
+    }
+
+    /// Whether there was no store before it was opened.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Makes a step, durably.
+    async fn make<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreUnavailable> {
+        self.committer.make(step).await
+    }
+}
+
+/// Where a commit is about to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommitStep {
+    /// The steps are decided; the batch will be written into the tree.
+    Apply,
+    /// The batch is in the tree; it will be written to the operating system.
+    Flush,
+    /// The operating system has it; the disk will be asked for it.
+    Sync,
+    /// It is durable; the steps will be answered.
+    Answer,
+    /// A commit failed; the database will be opened anew.
+    Reopen,
+}
+
+/// Stands between the steps of every commit: a look at what a crash at that point would leave, and the way to make a disk
+/// fail that does not.
+pub trait Probe: Send {
+    /// The commit is about to take this step. With an error it fails there.
+    fn reach(&mut self, step: CommitStep) -> io::Result<()>;
+}
+
+/// Lets every commit pass.
+struct NoProbe;
+
+impl Probe for NoProbe {
+    fn reach(&mut self, _: CommitStep) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long a caller is told to wait after a failure.
+const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+fn unavailable(cause: &impl ToString) -> StoreUnavailable {
+    StoreUnavailable { cause: cause.to_string(), retry_after: RETRY_AFTER_FAILURE }
+}

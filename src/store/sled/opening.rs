@@ -1,0 +1,249 @@
+//! Opening the database: what must be cleared away first, what sled would spoil, and what must be on disk before the
+//! first answer.
+//!
+//! ```text
+//! data/                   the folder of the settings
+//!   jotsmith.store        lock, format, and how much was promised
+//!   records/              what sled owns: db, conf, blobs/, snap.*
+//!   before-opening        a copy of records/db while it is being opened, never longer
+//! ```
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+
+use super::mark::Marked;
+use super::records::{self, COMMITS};
+
+/// Where sled keeps the records.
+const RECORDS: &str = "records";
+
+/// The file of all records in [`RECORDS`].
+const DATABASE: &str = "db";
+
+/// The copy of the database file as it was before it was opened.
+const KEPT: &str = "before-opening";
+
+/// The same while it is being written.
+const KEPT_IN_PART: &str = "before-opening.part";
+
+/// Why a store could not be opened. Nothing that it held is lost.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenFailed {
+    /// Another process, or another part of this one, has it.
+    #[error("the store in {} is in use by another process: stop that one, or give this one its own folder", .folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder holds something, and no store.
+    #[error("the folder {} holds files and no jotsmith store: give an empty folder or one that is not there yet", .folder.display())]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another version made it, or somebody changed the file.
+    #[error("{} does not say that this is a store of format 1: use the version that made it", .file.display())]
+    UnknownFormat {
+        /// The file that should say so.
+        file: PathBuf,
+    },
+    /// Records are gone or cannot be read.
+    #[error("the store in {} is damaged: {cause}; bring back a copy of the folder", .folder.display())]
+    Damaged {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The operating system refuses.
+    #[error("cannot open the store in {}: {cause}", .folder.display())]
+    Io {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        cause: String,
+    },
+}
+
+impl OpenFailed {
+    pub(super) fn io(folder: &Path, cause: &io::Error) -> Self {
+        Self::Io { folder: folder.to_owned(), cause: cause.to_string() }
+    }
+
+    fn damaged(folder: &Path, cause: impl ToString) -> Self {
+        Self::Damaged { folder: folder.to_owned(), cause: cause.to_string() }
+    }
+}
+
+/// The database, open. Dropping it closes it.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub tree: sled::Db,
+    /// The same file once more, for the sync that sled leaves out.
+    pub file: File,
+    /// The number of the last batch that is in it.
+    pub commits: u64,
+}
+
+/// Makes the folder where it is missing, for its owner alone.
+pub(super) fn make_folder(folder: &Path) -> Result<(), OpenFailed> {
+    let failed = |cause| OpenFailed::io(folder, &cause);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let permissions = fs::metadata(folder).map_err(failed)?.permissions();
+    if permissions.mode() & 0o077 != 0
+        && let Err(cause) = fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    {
+        // A mounted volume may belong to somebody else. The records lie in a folder of our own inside it.
+        tracing::warn!(folder = %folder.display(), %cause, "other users may look into the store's folder");
+    }
+    Ok(())
+}
+
+/// Opens the records of a folder whose lock is held. `marked` is what was promised of them before.
+pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> Result<Database, OpenFailed> {
+    let records = folder.join(RECORDS);
+    let failed = |cause| OpenFailed::io(folder, &cause);
+    put_back(folder).map_err(failed)?;
+    if marked.is_some() && !records.join(DATABASE).exists() {
+        return Err(OpenFailed::damaged(folder, format!("{} is gone", records.join(DATABASE).display())));
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
+    keep(folder);
+    let opened = open_checked(folder, &records, cache_bytes, marked);
+    match opened {
+        Ok(database) => {
+            // Durably, before anything is answered: the next start would bring it back.
+            remove_if_there(&folder.join(KEPT)).and_then(|()| sync_folders(folder)).map_err(failed)?;
+            Ok(database)
+        }
+        Err(error) => {
+            put_back(folder).map_err(failed)?;
+            Err(error)
+        }
+    }
+}
+
+fn open_checked(
+    folder: &Path,
+    records: &Path,
+    cache_bytes: u64,
+    marked: Option<Marked>,
+) -> Result<Database, OpenFailed> {
+    remove_unfinished_snapshots(records).map_err(|cause| OpenFailed::io(folder, &cause))?;
+    let tree = match open_tree(records, cache_bytes) {
+        Err(sled::Error::Io(cause)) => return Err(OpenFailed::io(folder, &cause)),
+        Err(first) => {
+            // A snapshot only spares reading the log. Without one the log rebuilds it all.
+            tracing::warn!(folder = %folder.display(), cause = %first, "the database is opened without its snapshots");
+            set_snapshots_aside(records).map_err(|cause| OpenFailed::io(folder, &cause))?;
+            open_tree(records, cache_bytes).map_err(|cause| OpenFailed::damaged(folder, cause))?
+        }
+        Ok(tree) => tree,
+    };
+    let commits = count_commits(&tree).map_err(|cause| OpenFailed::damaged(folder, cause))?;
+    let promised = marked.map_or(0, |marked| marked.commits);
+    if commits < promised {
+        let cause = format!("of {promised} batches of records {} are gone", promised - commits);
+        return Err(OpenFailed::damaged(folder, cause));
+    }
+    let file = OpenOptions::new().write(true).open(records.join(DATABASE));
+    let file = file.and_then(|file| file.sync_all().map(|()| file)).map_err(|cause| OpenFailed::io(folder, &cause))?;
+    Ok(Database { tree, file, commits })
+}
+
+fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
+    let config = sled::Config::new()
+        .path(records)
+        .cache_capacity(cache_bytes)
+        .mode(sled::Mode::LowSpace)
+        // The committer alone flushes, and knows when.
+        .flush_every_ms(None);
+    // sled asserts where a file says what no sled has written.
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| config.open()));
+    opened.unwrap_or_else(|_| Err(sled::Error::ReportableBug("sled cannot read its files".to_owned())))
+}
+
+/// The number of the last batch, after every page was read once: damage is found now, while nothing was promised yet.
+fn count_commits(tree: &sled::Db) -> Result<u64, String> {
+    let read = || -> Result<u64, String> {
+        for entry in tree.iter() {
+            entry.map_err(|cause| cause.to_string())?;
+        }
+        match tree.get(COMMITS).map_err(|cause| cause.to_string())? {
+            Some(bytes) => records::decode_commits(&bytes).map_err(|cause| cause.to_string()),
+            None => Ok(0),
+        }
+    };
+    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("sled cannot read its files".to_owned()))
+}
+
+/// A process that is killed while it writes a snapshot leaves one that sled takes for damage.
+fn remove_unfinished_snapshots(records: &Path) -> io::Result<()> {
+    for snapshot in snapshots(records)? {
+        if snapshot.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(snapshot)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_snapshots_aside(records: &Path) -> io::Result<()> {
+    for snapshot in snapshots(records)? {
+        let name = snapshot.file_name().unwrap_or_default().to_string_lossy();
+        fs::rename(&snapshot, records.join(format!("aside.{name}")))?;
+    }
+    Ok(())
+}
+
+fn snapshots(records: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(records)?.map(|entry| entry.map(|entry| entry.path()));
+    let is_snapshot =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."));
+    paths.filter(|path| path.as_ref().map_or(true, is_snapshot)).collect()
+}
+
+/// Keeps a copy: what sled takes for a torn end it overwrites, and only afterwards can it be judged whether it was one.
+fn keep(folder: &Path) {
+    let database = folder.join(RECORDS).join(DATABASE);
+    if !database.exists() {
+        return;
+    }
+    let part = folder.join(KEPT_IN_PART);
+    let kept = fs::copy(&database, &part).and_then(|_| fs::rename(&part, folder.join(KEPT)));
+    if let Err(cause) = kept {
+        tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
+    }
+}
+
+/// Brings back the copy that an opening left behind which did not end well. Nothing was answered since it was made.
+fn put_back(folder: &Path) -> io::Result<()> {
+    remove_if_there(&folder.join(KEPT_IN_PART))?;
+    let kept = folder.join(KEPT);
+    if kept.exists() {
+        let records = folder.join(RECORDS);
+        // They may be of what sled made of the database.
+        set_snapshots_aside(&records)?;
+        fs::rename(kept, records.join(DATABASE))?;
+    }
+    Ok(())
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the names of all that was created durable, which syncing the files alone does not.
+fn sync_folders(folder: &Path) -> io::Result<()> {
+    let records = folder.join(RECORDS);
+    for folder in [&records.join("blobs"), &records, folder] {
+        File::open(folder)?.sync_all()?;
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}

@@ -1,0 +1,149 @@
+//! What lies in the tree under which key, and the two ways to look at it: as a step sees it, and as it is durable.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::codec::{self, BadRecord};
+
+/// The key of the number of the last batch. Every batch writes it.
+pub(super) const COMMITS: &[u8] = b"m";
+
+/// What a record is, which its key starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A code that nobody has redeemed, by its id.
+    Code,
+    /// A grant, by its id.
+    Grant,
+    /// When the store was last opened after it had lost its last moments; one.
+    Recovered,
+    /// A session that was ended, by its id: until when that is kept.
+    EndedSession,
+    /// A subject of which all was ended, by its name: what began no later than this.
+    ValidFrom,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Code, Self::Grant, Self::Recovered, Self::EndedSession, Self::ValidFrom];
+
+    const fn prefix(self) -> u8 {
+        match self {
+            Self::Code => b'c',
+            Self::Grant => b'g',
+            Self::Recovered => b'r',
+            Self::EndedSession => b's',
+            Self::ValidFrom => b'v',
+        }
+    }
+
+    /// The kind of the record under this key.
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| key.first() == Some(&kind.prefix()))
+    }
+
+    /// The key of the record of this name.
+    pub(super) fn key(self, name: &[u8]) -> Vec<u8> {
+        [&[self.prefix()], name].concat()
+    }
+}
+
+pub(super) fn encode_commits(commits: u64) -> Vec<u8> {
+    codec::encode(&commits).expect("a number takes few bytes")
+}
+
+pub(super) fn decode_commits(bytes: &[u8]) -> Result<u64, BadRecord> {
+    codec::decode(bytes)
+}
+
+/// Why records could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// One record is at fault; the others are not.
+    #[error(transparent)]
+    Record(#[from] BadRecord),
+    /// The database is.
+    #[error("{0}")]
+    Database(#[from] sled::Error),
+}
+
+/// What records can be read from.
+pub(super) trait Records {
+    /// The bytes under this key.
+    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// The record of this kind and name.
+    fn get<R: DeserializeOwned>(&self, kind: Kind, name: &[u8]) -> Result<Option<R>, Fault> {
+        let bytes = self.bytes(&kind.key(name))?;
+        Ok(bytes.as_deref().map(codec::decode).transpose()?)
+    }
+}
+
+/// New values by key; none: removed.
+pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The records as one step sees them: what is in the tree, then what the steps before it in the batch did, then what it
+/// did itself.
+pub(super) struct View<'a> {
+    tree: &'a sled::Tree,
+    earlier: &'a Writes,
+    own: Writes,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(tree: &'a sled::Tree, earlier: &'a Writes) -> Self {
+        Self { tree, earlier, own: Writes::new() }
+    }
+
+    /// What the step did.
+    pub(super) fn into_writes(self) -> Writes {
+        self.own
+    }
+
+    /// Forgets what the step did.
+    pub(super) fn undo(&mut self) {
+        self.own.clear();
+    }
+
+    /// Writes a record over the one of this kind and name, if there is one.
+    pub(super) fn put<R: Serialize>(&mut self, kind: Kind, name: &[u8], record: &R) -> Result<(), Fault> {
+        self.own.insert(kind.key(name), Some(codec::encode(record)?));
+        Ok(())
+    }
+
+    /// Removes a record.
+    pub(super) fn remove(&mut self, kind: Kind, name: &[u8]) {
+        self.remove_key(kind.key(name));
+    }
+
+    /// Removes what is under a key that [`following`](Self::following) gave.
+    pub(super) fn remove_key(&mut self, key: Vec<u8>) {
+        self.own.insert(key, None);
+    }
+
+    /// Up to `limit` keys and values in the order of the keys, after `key`. What the batch itself adds is left out.
+    pub(super) fn following(&self, key: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Fault> {
+        let range = (Bound::Excluded(key), Bound::Unbounded);
+        let entries = self.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
+            let (key, value) = entry?;
+            Ok((key.to_vec(), self.written(&key).unwrap_or_else(|| Some(value.to_vec()))))
+        });
+        entries.collect()
+    }
+
+    /// What the batch has made of a key, if it has touched it.
+    fn written(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
+        self.own.get(key).or_else(|| self.earlier.get(key)).cloned()
+    }
+}
+
+impl Records for View<'_> {
+    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        match self.written(key) {
+            Some(value) => Ok(value),
+            None => Ok(self.tree.get(key)?.map(|bytes| bytes.to_vec())),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The port for grants: what a store must be able to do with them, each in one atomic step.
+//!
+//! A step is a step of the protocol, never a read and a write: of two that race, one is decided after the other and sees
+//! what the first one did. An answer is given only when what it rests on is durable.
+
+use uuid::Uuid;
+
+use crate::foundation::clock::Timestamp;
+use crate::foundation::storage::Stored;
+
+use super::grant::Grant;
+use super::refresh_rotation::RotationPolicy;
+
+/// What became of a presented refresh token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// It was good; the grant has moved on to this.
+    Rotated(Grant),
+    /// Its answer had been lost; the grant is as it was.
+    Retried(Grant),
+    /// It had been used before; the grant is revoked by this.
+    Reused(Grant),
+    /// The store had not seen its generation; the grant is revoked by this.
+    Ahead(Grant),
+    /// The grant had been taken back before.
+    Revoked,
+    /// The grant is over.
+    Expired,
+    /// The clock stands before the last rotation; nothing changed.
+    ClockBehind,
+    /// There is no further generation; nothing changed.
+    Exhausted,
+    /// There is no such grant.
+    Unknown,
+}
+
+/// A store of grants.
+pub trait GrantStore: Send + Sync {
+    /// Keeps a grant that came from no code.
+    fn put_grant(&self, grant: Grant) -> Stored<'_, ()>;
+
+    /// The grant of this id, revoked or not.
+    fn read_grant(&self, id: Uuid) -> Stored<'_, Option<Grant>>;
+
+    /// Presents a refresh token of generation `presented` (see [`decide`](super::refresh_rotation::decide)). A grant from
+    /// before its subject's last [`end_all`](crate::login::store::SessionStore::end_all) is revoked.
+    fn rotate(&self, id: Uuid, presented: u32, now: Timestamp, policy: RotationPolicy) -> Stored<'_, Rotation>;
+
+    /// Takes a grant back. Whether there was a live one.
+    fn revoke_grant(&self, id: Uuid, now: Timestamp) -> Stored<'_, bool>;
+}
