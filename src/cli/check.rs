@@ -21,12 +21,10 @@ impl Check {
         for warning in &settings.warnings {
             eprintln!("warning: {warning}");
         }
-        let keys = if startup::will_make_keys(&settings) {
-            "the first keys will be made when it is served".to_owned()
-        } else {
-            let now = SystemClock.now();
-            startup::load_sealing_ring(&settings, now)?;
-            counted(startup::load_ring(&settings, now)?.listing(now).count(), "signing key")
+        let now = SystemClock.now();
+        let keys = match startup::judge_keys(&settings, now)? {
+            Some(ring) => counted(ring.listing(now).count(), "signing key"),
+            None => "the first keys will be made when it is served".to_owned(),
         };
         println!(
             "The configuration is sound: {}, {}, {}, {keys}.",

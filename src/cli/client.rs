@@ -18,7 +18,7 @@ pub(super) enum ClientCommand {
     HashSecret(HashSecret),
 }
 
-/// Print a ready [[clients]] block for config/local.toml; the secret is shown once, on standard error.
+/// Print a ready `[[clients]]` block for config/local.toml; the secret is shown once, on standard error.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jotsmith client new --id reports --scope \"read\" >> config/local.toml\n  jotsmith client new --id shop --redirect-uri https://shop.example.com/cb --scope \"read write\"\n  jotsmith client new --id cli --public --native --redirect-uri http://127.0.0.1/cb"

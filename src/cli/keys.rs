@@ -129,12 +129,10 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         let settings = self.config.source().load()?;
         let now = SystemClock.now();
-        let ring = if startup::will_make_keys(&settings) {
+        let ring = startup::judge_keys(&settings, now)?;
+        if ring.is_none() {
             eprintln!("There is no key yet: `jotsmith serve` makes the first when it starts.");
-            None
-        } else {
-            Some(startup::load_ring(&settings, now)?)
-        };
+        }
         let rows: Vec<Row<'_>> = ring.iter().flat_map(|ring| ring.listing(now)).map(|key| row(&key)).collect();
         if self.json {
             println!("{}", serde_json::to_string_pretty(&rows)?);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::login::throttle::ThrottleLimits;
+use crate::login::throttle::{InvalidThrottleLimits, ThrottleLimits};
 
 use super::reading::Reading;
 use super::text;
@@ -27,7 +27,7 @@ pub enum Directory {
 }
 
 #[derive(Deserialize)]
-struct RawLogin {
+pub(super) struct RawLogin {
     max_failures_per_account: u32,
     max_failures_per_network: u32,
     #[serde(deserialize_with = "text::duration")]
@@ -38,6 +38,13 @@ struct RawLogin {
 pub(super) fn read(reading: &Reading<'_>) -> Option<LoginSettings> {
     let raw: RawLogin = reading.section("login")?;
     let limits = ThrottleLimits::new(raw.max_failures_per_account, raw.max_failures_per_network, raw.failure_window)
-        .map_err(|refused| reading.place(&["login"]).problem(refused));
+        .map_err(|refused| {
+            let key = match refused {
+                InvalidThrottleLimits::PerAccount => "max_failures_per_account",
+                InvalidThrottleLimits::PerNetwork => "max_failures_per_network",
+                InvalidThrottleLimits::Window => "failure_window",
+            };
+            reading.place(&["login", key]).problem(refused)
+        });
     Some(LoginSettings { limits: reading.problems().note(limits)?, directory: raw.directory })
 }

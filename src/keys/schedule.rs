@@ -162,7 +162,7 @@ pub enum ScheduleRefused {
         key: String,
     },
     /// There is no key at all.
-    #[error("there is no key")]
+    #[error("there is no key: `jotsmith keys generate` makes one and prints its entry")]
     NoKey,
 }
 

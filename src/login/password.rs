@@ -102,10 +102,13 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
+    use std::time::Duration;
+
     use super::*;
     use crate::foundation::password_hash::Cost;
     use crate::foundation::random::OsRandom;
     use crate::foundation::slow_hash::PoolSize;
+    use crate::login::directory::DIRECTORY_RETRY;
     use crate::login::directory::{Found, UserDirectory};
     use crate::protocol::claims::CustomClaims;
 

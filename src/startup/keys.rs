@@ -118,11 +118,23 @@ pub(super) fn longest_lifetime(settings: &Settings) -> Duration {
     of_clients.chain(of_resources).fold(settings.lifetimes.access_token, Duration::max)
 }
 
-/// Whether the server would make its first keys: none of a kind is configured, the store is new, and the settings allow
-/// it.
-pub fn will_make_keys(settings: &Settings) -> bool {
-    let may = settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path);
-    may && (settings.keys.signing.is_empty() || settings.keys.sealing.is_empty())
+/// Judges the keys that are configured, without making any: those of each kind, or that the first of that kind may be
+/// made, because the store is new and the settings allow it. What will be made is left out of what it gives.
+pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, KeysRefused> {
+    let may_make = may_make(settings);
+    let ring = match load_ring(settings, now) {
+        Err(KeysRefused::Missing(_)) if may_make => None,
+        judged => Some(judged?),
+    };
+    match load_sealing_ring(settings, now) {
+        Err(KeysRefused::SealingMissing) if may_make => {}
+        judged => drop(judged?),
+    }
+    Ok(ring)
+}
+
+fn may_make(settings: &Settings) -> bool {
+    settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path)
 }
 
 /// Where no key is configured and the store is new, makes a signing key for every algorithm that is asked for and a
@@ -132,7 +144,8 @@ pub(super) fn make_if_missing(
     source: &Source,
     random: &dyn Random,
 ) -> Result<Settings, StartError> {
-    if !will_make_keys(&settings) {
+    let is_complete = !settings.keys.signing.is_empty() && !settings.keys.sealing.is_empty();
+    if is_complete || !may_make(&settings) {
         return Ok(settings);
     }
     make(&settings, random)?;

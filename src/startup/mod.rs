@@ -3,6 +3,7 @@
 //! `jotsmith serve`, `jotsmith demo` and every test start here, with the clock and the randomness that they bring.
 
 mod keys;
+mod listen;
 mod reload;
 mod signals;
 mod store;
@@ -10,31 +11,24 @@ mod store;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
-use tracing_actix_web::TracingLogger;
 
-use crate::config::{self, ConfigErrors, Environment, ServerSettings, Settings};
+use crate::config::{self, ConfigErrors, Environment, Settings};
 use crate::foundation::clock::{Clock, SystemClock};
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
-use crate::http::{admin_routes, name_request, public_routes};
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
 use crate::store::sled::OpenFailed;
-use crate::telemetry::RootSpan;
 
+use listen::Listening;
 use signals::Signals;
 
-pub use keys::{KeysRefused, load_ring, load_sealing_ring, will_make_keys};
+pub use keys::{KeysRefused, judge as judge_keys, load_ring};
 pub use reload::{ReloadRefused, Reloader};
 
 /// What comes from outside the configuration.
@@ -109,26 +103,25 @@ pub struct Running {
     reloader: Arc<Reloader>,
 }
 
-struct Listening {
-    server: Server,
-    address: SocketAddr,
-}
-
 impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
-        let settings = keys::make_if_missing(source.load()?, &source, &*foundations.random)?;
-        let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
-        let throttle = Arc::new(Throttle::new(&*foundations.random));
+        let settings = source.load()?;
+        keys::judge(&settings, foundations.clock.now())?;
+        // Whatever can fail without leaving a trace comes before the first file is made.
+        let [public, admin] = listen::bind(&settings.server)?;
+        let settings = keys::make_if_missing(settings, &source, &*foundations.random)?;
         let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
+        let throttle = Arc::new(Throttle::new(&*foundations.random));
+        let (fixed, server) = (Fixed::of(&settings), settings.server.clone());
         let live = reload::build_live(settings, &foundations, &throttle)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
         let state = Data::new(State::new(live, clock, random, store::ports(&store)));
         store::sweep_now_and_then(store, state.clone());
-        let public = listen_public(&server, &issuer, &state)?;
-        let admin = listen_admin(&server, &state)?;
-        tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");
+        let public = listen::public(public, &server, &fixed.issuer, &state)?;
+        let admin = listen::admin(admin, &state)?;
+        tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
         let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
         Ok(Self { public, admin, reloader })
     }
@@ -154,7 +147,7 @@ impl Running {
         actix_web::rt::spawn(async move {
             stop.await;
             tracing::info!("stopping");
-            stop_in_order(handles).await;
+            listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
         public.and(admin)
@@ -171,52 +164,6 @@ pub fn serve(source: Source, foundations: Foundations, started: impl FnOnce(&Run
         let reloader = running.reloader();
         Ok(running.until(signals.until_stop(reloader)).await?)
     })
-}
-
-/// The admin port stays until the public one is empty: health is asked for while a server drains.
-async fn stop_in_order([public, admin]: [ServerHandle; 2]) {
-    public.stop(true).await;
-    admin.stop(true).await;
-}
-
-fn listen_public(server: &ServerSettings, issuer: &Issuer, state: &Data<State>) -> Result<Listening, StartError> {
-    let (state, issuer) = (state.clone(), issuer.clone());
-    let app = move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(public_routes(&issuer))
-            .wrap(from_fn(name_request))
-            .wrap(TracingLogger::<RootSpan>::new())
-    };
-    let address = server.listen;
-    let seconds = whole_seconds(server.shutdown_timeout);
-    let http = HttpServer::new(app).workers(workers(server.workers)).shutdown_timeout(seconds).disable_signals();
-    let bound = http.bind(address);
-    let bound = bound.map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
-    Ok(Listening { address: bound.addrs()[0], server: bound.run() })
-}
-
-fn listen_admin(server: &ServerSettings, state: &Data<State>) -> Result<Listening, StartError> {
-    let state = state.clone();
-    let app = move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(admin_routes)
-            .wrap(from_fn(name_request))
-            .wrap(TracingLogger::<RootSpan>::new())
-    };
-    let address = server.admin_listen;
-    let bound = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals().bind(address);
-    let bound = bound.map_err(|reason| StartError::Listen { key: "server.admin_listen", address, reason })?;
-    Ok(Listening { address: bound.addrs()[0], server: bound.run() })
-}
-
-fn workers(configured: usize) -> usize {
-    NonZeroUsize::new(configured).or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
-}
-
-fn whole_seconds(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 /// What two configurations may not differ in while the server runs.

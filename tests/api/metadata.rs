@@ -49,7 +49,7 @@ async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
 async fn what_nobody_may_ask_for_is_left_out() {
     let document = TestServer::start("").get(PATH).await.json();
     assert_eq!(document.get("scopes_supported"), None);
-    // Left out, RFC 8414 §2 would read authorization_code and implicit.
+    // Without it, RFC 8414 §2 would read authorization_code and implicit.
     assert_eq!(document["grant_types_supported"], json!([]));
 }
 
@@ -81,7 +81,7 @@ async fn an_issuer_with_a_path_has_all_endpoints_under_it_and_the_well_known_nam
 #[tokio::test]
 async fn a_path_that_is_not_there_is_404_and_tells_nothing() {
     let server = TestServer::start(&machine());
-    for path in ["/", "/authorise", "/token/", "/admin", "/metrics", "/.well-known/", "/%2e%2e/keys", "//token"] {
+    for path in ["/", "/token/", "/admin", "/metrics", "/.well-known/", "/%2e%2e/keys", "//token"] {
         let answer = server.get(path).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (404, "There is nothing here.\n"), "{path}");
         assert!(!answer.header("x-request-id").is_empty());

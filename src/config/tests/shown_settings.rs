@@ -76,7 +76,7 @@ fn every_setting_is_shown() {
     assert_eq!(shown(&["keys"]), &fields::<keys::RawKeys>() | &lists);
     assert_eq!(shown(&["keys", "signing"]), fields::<keys::RawSigningKey>());
     assert_eq!(shown(&["keys", "sealing"]), fields::<keys::RawSealingKey>());
-    assert_eq!(shown(&["login"]), fields::<login::LoginSettings>());
+    assert_eq!(shown(&["login"]), fields::<login::RawLogin>());
     assert_eq!(shown(&["log"]), fields::<log::LogSettings>());
     assert_eq!(shown(&["scopes", "read"]), fields::<scopes::ScopeDescription>());
     assert_eq!(shown(&["resources"]), fields::<resources::RawResource>());

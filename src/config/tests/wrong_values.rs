@@ -81,7 +81,7 @@ fn a_value_that_is_written_wrongly_says_how_it_is_written() {
         ("store", "url = \"sled://\"", "write sled:// and a folder"),
         ("store", "durability = \"fsink\"", "there is no \"fsink\"; did you mean `fsync`?"),
         ("keys", "default_algorithm = \"HS256\"", "no such signature algorithm"),
-        ("login", "max_failures_per_account = 0", "the failures allowed are 1 to 1000"),
+        ("login", "max_failures_per_account = 0", "the failures allowed for an account are 1 to 1000"),
         ("login", "directory = \"ldap\"", "there is no \"ldap\"; there are: users"),
         ("log", "level = \"inof\"", "there is no level \"inof\""),
         ("log", "format = \"yaml\"", "there is no \"yaml\"; there are: auto, text, json"),

@@ -137,9 +137,9 @@ where
 /// What the thread owns.
 pub(super) struct Worker {
     options: StoreOptions,
-    mark: Mark,
     clock: Arc<dyn Clock>,
     probe: Box<dyn Probe>,
+    mark: Mark,
     durable: Arc<Durable>,
     state: State,
     /// The number of the last batch that is durable.

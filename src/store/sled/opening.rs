@@ -73,7 +73,7 @@ impl OpenFailed {
         Self::Io { folder: folder.to_owned(), cause: cause.to_string() }
     }
 
-    fn damaged(folder: &Path, cause: impl ToString) -> Self {
+    fn damaged(folder: &Path, cause: &impl ToString) -> Self {
         Self::Damaged { folder: folder.to_owned(), cause: cause.to_string() }
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     let failed = |cause| OpenFailed::io(folder, &cause);
     put_back(folder).map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
-        return Err(OpenFailed::damaged(folder, format!("{} is gone", records.join(DATABASE).display())));
+        return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
     keep(folder);
@@ -139,15 +139,15 @@ fn open_checked(
             // A snapshot only spares reading the log. Without one the log rebuilds it all.
             tracing::warn!(folder = %folder.display(), cause = %first, "the database is opened without its snapshots");
             set_snapshots_aside(records).map_err(|cause| OpenFailed::io(folder, &cause))?;
-            open_tree(records, cache_bytes).map_err(|cause| OpenFailed::damaged(folder, cause))?
+            open_tree(records, cache_bytes).map_err(|cause| OpenFailed::damaged(folder, &cause))?
         }
         Ok(tree) => tree,
     };
-    let commits = count_commits(&tree).map_err(|cause| OpenFailed::damaged(folder, cause))?;
+    let commits = count_commits(&tree).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
     let promised = marked.map_or(0, |marked| marked.commits);
     if commits < promised {
         let cause = format!("of {promised} batches of records {} are gone", promised - commits);
-        return Err(OpenFailed::damaged(folder, cause));
+        return Err(OpenFailed::damaged(folder, &cause));
     }
     let file = OpenOptions::new().write(true).open(records.join(DATABASE));
     let file = file.and_then(|file| file.sync_all().map(|()| file)).map_err(|cause| OpenFailed::io(folder, &cause))?;

@@ -84,6 +84,9 @@ pub(super) trait Records {
 /// New values by key; none: removed.
 pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
+/// A key and what is under it.
+pub(super) type Entry = (Vec<u8>, Option<Vec<u8>>);
+
 /// The records as one step sees them: what is in the tree, then what the steps before it in the batch did, then what it
 /// did itself.
 pub(super) struct View<'a> {
@@ -123,8 +126,9 @@ impl<'a> View<'a> {
         self.own.insert(key, None);
     }
 
-    /// Up to `limit` keys and values in the order of the keys, after `key`. What the batch itself adds is left out.
-    pub(super) fn following(&self, key: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Fault> {
+    /// Up to `limit` keys in their order after `key`, each with its value, none where the batch has removed it. What the
+    /// batch has added is left out.
+    pub(super) fn following(&self, key: &[u8], limit: usize) -> Result<Vec<Entry>, Fault> {
         let range = (Bound::Excluded(key), Bound::Unbounded);
         let entries = self.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
             let (key, value) = entry?;

@@ -1,0 +1,479 @@
+//! What every store must do, written against its ports alone.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use jotsmith::authorize::store::{AuthorizationCode, Redemption};
+use jotsmith::clients::ClientId;
+use jotsmith::foundation::clock::Timestamp;
+use jotsmith::foundation::random::OsRandom;
+use jotsmith::foundation::{id, storage::Stored};
+use jotsmith::login::session::{EarlyEnd, SessionId};
+use jotsmith::protocol::pkce::CodeChallenge;
+use jotsmith::protocol::resource::ResourceIndicator;
+use jotsmith::protocol::scope::Scope;
+use jotsmith::store::{Store, Swept};
+use jotsmith::tokens::grant::Grant;
+use jotsmith::tokens::refresh_rotation::RotationPolicy;
+use jotsmith::tokens::store::Rotation;
+use uuid::Uuid;
+
+/// Makes a test of every rule for the backend in the module `$backend`, which has `fresh()`, a new store, and
+/// `recovered()`, one that may be older than its tokens since [`BEGIN`]; each with what must outlive it.
+macro_rules! every_rule_for {
+    ($backend:ident) => {
+        $crate::suite::every_rule_for! { $backend, fresh:
+            what_was_put_is_read_and_nothing_else
+            the_current_generation_rotates_and_changes_nothing_else
+            the_generation_before_is_retried_without_a_change
+            reuse_after_the_window_revokes
+            reuse_of_an_older_generation_revokes_at_once
+            a_strict_window_retries_nothing
+            a_generation_ahead_of_the_store_revokes
+            a_clock_that_went_back_changes_nothing
+            the_last_generation_is_exhausted
+            what_is_revoked_expired_or_unknown_does_not_rotate
+            idle_and_absolute_ends_hold
+            a_code_is_redeemed_once_and_is_recognised_at_any_age
+            an_expired_code_is_not_redeemed
+            an_unknown_code_makes_no_grant
+            a_signed_out_session_is_known_and_no_other
+            ending_all_ends_what_began_before_and_nothing_else
+            ending_all_at_an_earlier_time_changes_nothing
+            the_sweeper_removes_what_is_over_and_nothing_else
+            the_sweeper_goes_on_where_it_stopped
+            of_racing_redeemers_one_wins
+            of_racing_rotators_one_wins_and_the_others_retry
+            of_racing_strict_rotators_one_wins
+        }
+        $crate::suite::every_rule_for! { $backend, recovered:
+            a_recovered_store_lets_a_token_ahead_of_it_through_once
+            a_store_is_recovered_for_one_idle_lifetime
+        }
+    };
+    ($backend:ident, $store:ident: $($rule:ident)*) => { $(
+        #[test]
+        fn $rule() {
+            let (store, _kept) = $backend::$store();
+            $crate::suite::$rule(&store);
+        }
+    )* };
+}
+pub(crate) use every_rule_for;
+
+pub(crate) type Shared = Arc<dyn Store>;
+
+pub(crate) const BEGIN: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(crate) const IDLE: Duration = Duration::from_hours(24);
+pub(crate) const ABSOLUTE: Duration = Duration::from_hours(240);
+pub(crate) const POLICY: RotationPolicy = RotationPolicy { retry_window: Duration::from_secs(30), idle: IDLE };
+const STRICT: RotationPolicy = RotationPolicy { retry_window: Duration::ZERO, idle: IDLE };
+const CODE_LIFETIME: Duration = Duration::from_mins(1);
+const TOMBSTONE: Duration = Duration::from_hours(1);
+const ROUNDS: usize = 1000;
+const RACERS: usize = 8;
+
+/// Waits for an answer.
+pub(crate) fn answer<T>(stored: Stored<'_, T>) -> T {
+    try_answer(stored).expect("the store answers")
+}
+
+pub(crate) fn try_answer<T>(stored: Stored<'_, T>) -> Result<T, jotsmith::foundation::storage::StoreUnavailable> {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(stored)
+}
+
+pub(crate) fn after(seconds: u64) -> Timestamp {
+    BEGIN + Duration::from_secs(seconds)
+}
+
+pub(crate) fn new_id() -> Uuid {
+    id::uuid_v7(BEGIN, &OsRandom)
+}
+
+fn client() -> ClientId {
+    ClientId::parse("client").expect("valid")
+}
+
+pub(crate) fn code_of(subject: &str) -> AuthorizationCode {
+    AuthorizationCode {
+        id: new_id(),
+        client_id: client(),
+        subject: subject.into(),
+        scope: "read write".parse::<Scope>().expect("valid"),
+        resources: vec![ResourceIndicator::parse("https://api.example").expect("valid")],
+        auth_time: BEGIN,
+        created_at: BEGIN,
+        expires_at: BEGIN + CODE_LIFETIME,
+        code_challenge: CodeChallenge::parse(Some(&"A".repeat(43)), Some("S256")).expect("valid"),
+        redirect_uri: "https://client.example/callback".to_owned(),
+        is_redirect_uri_sent: true,
+    }
+}
+
+pub(crate) fn grant_of(code: &AuthorizationCode) -> Grant {
+    Grant {
+        id: code.id,
+        client_id: code.client_id.clone(),
+        subject: Arc::clone(&code.subject),
+        scope: code.scope.clone(),
+        resources: code.resources.clone(),
+        auth_time: code.auth_time,
+        created_at: code.created_at,
+        expires_at: code.created_at + IDLE,
+        absolute_expires_at: code.created_at + ABSOLUTE,
+        generation: 0,
+        rotated_at: code.created_at,
+        code_challenge: code.code_challenge.clone(),
+        redirect_uri: code.redirect_uri.clone(),
+        is_resynchronised: false,
+        revoked_at: None,
+    }
+}
+
+/// A grant in the store, of this generation since [`BEGIN`].
+pub(crate) fn put_grant(store: &Shared, generation: u32) -> Grant {
+    let grant = Grant { generation, ..grant_of(&code_of("alice")) };
+    answer(store.put_grant(grant.clone()));
+    grant
+}
+
+fn rotate(store: &Shared, grant: &Grant, presented: u32, now: Timestamp) -> Rotation {
+    answer(store.rotate(grant.id, presented, now, POLICY))
+}
+
+fn read(store: &Shared, grant: &Grant) -> Grant {
+    answer(store.read_grant(grant.id)).expect("there")
+}
+
+fn revoked(grant: &Grant, at: Timestamp) -> Grant {
+    Grant { revoked_at: Some(at), ..grant.clone() }
+}
+
+pub(crate) fn what_was_put_is_read_and_nothing_else(store: &Shared) {
+    let code = code_of("alice");
+    answer(store.put_code(code.clone()));
+    assert_eq!(answer(store.read_code(code.id)), Some(code.clone()));
+    assert_eq!(answer(store.read_grant(code.id)), None);
+    let grant = put_grant(store, 7);
+    assert_eq!(read(store, &grant), grant);
+    assert_eq!(answer(store.read_code(grant.id)), None);
+    assert_eq!(answer(store.read_grant(new_id())), None);
+}
+
+pub(crate) fn the_current_generation_rotates_and_changes_nothing_else(store: &Shared) {
+    let grant = put_grant(store, 5);
+    let now = after(100);
+    let next = Grant { generation: 6, rotated_at: now, expires_at: now + IDLE, ..grant.clone() };
+    assert_eq!(rotate(store, &grant, 5, now), Rotation::Rotated(next.clone()));
+    assert_eq!(read(store, &grant), next);
+    let later = after(200);
+    let further = Grant { generation: 7, rotated_at: later, expires_at: later + IDLE, ..next };
+    assert_eq!(rotate(store, &grant, 6, later), Rotation::Rotated(further.clone()));
+    assert_eq!(read(store, &grant), further);
+}
+
+pub(crate) fn the_generation_before_is_retried_without_a_change(store: &Shared) {
+    let grant = put_grant(store, 5);
+    for now in [BEGIN, after(1), after(30)] {
+        assert_eq!(rotate(store, &grant, 4, now), Rotation::Retried(grant.clone()));
+    }
+    assert_eq!(read(store, &grant), grant);
+}
+
+pub(crate) fn reuse_after_the_window_revokes(store: &Shared) {
+    let grant = put_grant(store, 5);
+    let dead = revoked(&grant, after(31));
+    assert_eq!(rotate(store, &grant, 4, after(31)), Rotation::Reused(dead.clone()));
+    assert_eq!(read(store, &grant), dead);
+    assert_eq!(rotate(store, &grant, 5, after(32)), Rotation::Revoked);
+    assert_eq!(read(store, &grant), dead);
+}
+
+pub(crate) fn reuse_of_an_older_generation_revokes_at_once(store: &Shared) {
+    let grant = put_grant(store, 5);
+    assert_eq!(rotate(store, &grant, 3, after(1)), Rotation::Reused(revoked(&grant, after(1))));
+    assert_eq!(read(store, &grant), revoked(&grant, after(1)));
+}
+
+pub(crate) fn a_strict_window_retries_nothing(store: &Shared) {
+    let grant = put_grant(store, 5);
+    assert_eq!(answer(store.rotate(grant.id, 4, BEGIN, STRICT)), Rotation::Reused(revoked(&grant, BEGIN)));
+}
+
+pub(crate) fn a_generation_ahead_of_the_store_revokes(store: &Shared) {
+    let grant = put_grant(store, 5);
+    assert_eq!(rotate(store, &grant, 6, after(1)), Rotation::Ahead(revoked(&grant, after(1))));
+    assert_eq!(read(store, &grant), revoked(&grant, after(1)));
+}
+
+pub(crate) fn a_clock_that_went_back_changes_nothing(store: &Shared) {
+    let grant = put_grant(store, 5);
+    assert_eq!(rotate(store, &grant, 4, BEGIN.before(Duration::from_secs(61))), Rotation::ClockBehind);
+    assert_eq!(read(store, &grant), grant);
+}
+
+pub(crate) fn the_last_generation_is_exhausted(store: &Shared) {
+    let grant = put_grant(store, u32::MAX);
+    assert_eq!(rotate(store, &grant, u32::MAX, after(1)), Rotation::Exhausted);
+    assert_eq!(read(store, &grant), grant);
+}
+
+pub(crate) fn what_is_revoked_expired_or_unknown_does_not_rotate(store: &Shared) {
+    let grant = put_grant(store, 5);
+    assert!(answer(store.revoke_grant(grant.id, after(1))));
+    assert_eq!(read(store, &grant), revoked(&grant, after(1)));
+    assert!(!answer(store.revoke_grant(grant.id, after(2))));
+    assert_eq!(read(store, &grant), revoked(&grant, after(1)));
+    let idle = put_grant(store, 5);
+    assert!(!answer(store.revoke_grant(idle.id, BEGIN + IDLE)));
+    for presented in [3, 4, 5, 6] {
+        assert_eq!(rotate(store, &grant, presented, after(3)), Rotation::Revoked);
+        assert_eq!(rotate(store, &idle, presented, BEGIN + IDLE), Rotation::Expired);
+    }
+    assert_eq!(read(store, &idle), idle);
+    assert_eq!(answer(store.rotate(new_id(), 0, BEGIN, POLICY)), Rotation::Unknown);
+    assert!(!answer(store.revoke_grant(new_id(), BEGIN)));
+}
+
+pub(crate) fn idle_and_absolute_ends_hold(store: &Shared) {
+    let grant = put_grant(store, 0);
+    let mut now = BEGIN;
+    let mut generation = 0;
+    while now + IDLE < BEGIN + ABSOLUTE {
+        now = now + IDLE.checked_sub(Duration::from_secs(1)).expect("longer");
+        assert!(matches!(rotate(store, &grant, generation, now), Rotation::Rotated(_)));
+        generation += 1;
+    }
+    assert_eq!(read(store, &grant).expires_at, BEGIN + ABSOLUTE);
+    assert_eq!(rotate(store, &grant, generation, BEGIN + ABSOLUTE), Rotation::Expired);
+}
+
+pub(crate) fn a_code_is_redeemed_once_and_is_recognised_at_any_age(store: &Shared) {
+    let code = code_of("alice");
+    let grant = grant_of(&code);
+    answer(store.put_code(code.clone()));
+    assert_eq!(answer(store.redeem(grant.clone(), after(59))), Redemption::Redeemed);
+    assert_eq!(answer(store.read_code(code.id)), None);
+    assert_eq!(read(store, &grant), grant);
+    // Whoever redeems again brings a grant of its own; the first one stays.
+    let other = Grant { created_at: after(70), scope: Scope::empty(), ..grant.clone() };
+    for now in [after(59), after(60), BEGIN + ABSOLUTE] {
+        assert_eq!(answer(store.redeem(other.clone(), now)), Redemption::AlreadyRedeemed(grant.clone()));
+    }
+    let Rotation::Rotated(next) = rotate(store, &grant, 0, after(100)) else { panic!("not rotated") };
+    assert_eq!(answer(store.redeem(other, after(200))), Redemption::AlreadyRedeemed(next));
+}
+
+pub(crate) fn an_expired_code_is_not_redeemed(store: &Shared) {
+    let code = code_of("alice");
+    answer(store.put_code(code.clone()));
+    assert_eq!(answer(store.redeem(grant_of(&code), after(60))), Redemption::Expired);
+    assert_eq!(answer(store.read_grant(code.id)), None);
+    assert_eq!(answer(store.read_code(code.id)), Some(code));
+}
+
+pub(crate) fn an_unknown_code_makes_no_grant(store: &Shared) {
+    let grant = grant_of(&code_of("alice"));
+    assert_eq!(answer(store.redeem(grant.clone(), BEGIN)), Redemption::Unknown);
+    assert_eq!(answer(store.read_grant(grant.id)), None);
+}
+
+pub(crate) fn a_signed_out_session_is_known_and_no_other(store: &Shared) {
+    let [sid, other] = [SessionId::new(&OsRandom), SessionId::new(&OsRandom)];
+    answer(store.end_session(sid, after(100)));
+    assert_eq!(answer(store.early_end(sid, "alice")), EarlyEnd { is_signed_out: true, valid_from: None });
+    assert_eq!(answer(store.early_end(other, "alice")), EarlyEnd::default());
+}
+
+pub(crate) fn ending_all_ends_what_began_before_and_nothing_else(store: &Shared) {
+    let end = after(10);
+    let [mine, others] = ["alice", "bob"].map(code_of);
+    let later = AuthorizationCode { auth_time: after(11), created_at: after(11), ..code_of("alice") };
+    for code in [&mine, &others, &later] {
+        answer(store.put_code(code.clone()));
+    }
+    let grants = ["alice", "bob"].map(|subject| grant_of(&code_of(subject)));
+    for grant in &grants {
+        answer(store.put_grant(grant.clone()));
+    }
+    answer(store.end_all("alice", end));
+
+    let sid = SessionId::new(&OsRandom);
+    assert_eq!(answer(store.early_end(sid, "alice")), EarlyEnd { is_signed_out: false, valid_from: Some(end) });
+    assert_eq!(answer(store.early_end(sid, "bob")), EarlyEnd::default());
+    assert_eq!(answer(store.redeem(grant_of(&mine), after(20))), Redemption::Expired);
+    assert_eq!(answer(store.redeem(grant_of(&others), after(20))), Redemption::Redeemed);
+    assert_eq!(answer(store.redeem(grant_of(&later), after(20))), Redemption::Redeemed);
+    let [alices, bobs] = grants;
+    assert_eq!(read(store, &alices), revoked(&alices, end));
+    assert_eq!(rotate(store, &alices, 0, after(20)), Rotation::Revoked);
+    assert!(!answer(store.revoke_grant(alices.id, after(20))));
+    assert!(matches!(rotate(store, &bobs, 0, after(20)), Rotation::Rotated(_)));
+    assert!(matches!(rotate(store, &grant_of(&later), 0, after(20)), Rotation::Rotated(_)));
+}
+
+pub(crate) fn ending_all_at_an_earlier_time_changes_nothing(store: &Shared) {
+    answer(store.end_all("alice", after(10)));
+    answer(store.end_all("alice", after(5)));
+    let sid = SessionId::new(&OsRandom);
+    assert_eq!(answer(store.early_end(sid, "alice")).valid_from, Some(after(10)));
+    answer(store.end_all("alice", after(15)));
+    assert_eq!(answer(store.early_end(sid, "alice")).valid_from, Some(after(15)));
+}
+
+fn sweep(store: &Shared, now: Timestamp, limit: usize) -> Swept {
+    answer(store.sweep(now, TOMBSTONE, limit))
+}
+
+pub(crate) fn the_sweeper_removes_what_is_over_and_nothing_else(store: &Shared) {
+    let code = code_of("alice");
+    let [ended, idle] = [put_grant(store, 0), put_grant(store, 0)];
+    let sid = SessionId::new(&OsRandom);
+    answer(store.put_code(code.clone()));
+    answer(store.end_session(sid, after(100)));
+    answer(store.end_all("bob", BEGIN));
+    answer(store.revoke_grant(ended.id, after(10)));
+
+    assert_eq!(sweep(store, after(59), 1000), Swept { removed: 0, is_at_end: true });
+    assert_eq!(sweep(store, after(60), 1000), Swept { removed: 1, is_at_end: true });
+    assert_eq!(answer(store.read_code(code.id)), None);
+    assert_eq!(sweep(store, after(100), 1000).removed, 1);
+    assert_eq!(answer(store.early_end(sid, "alice")), EarlyEnd::default());
+    // A tombstone stays for as long as an access token of the grant may still be shown to somebody.
+    let forgotten = after(10) + TOMBSTONE;
+    assert_eq!(sweep(store, forgotten.before(Duration::from_millis(1)), 1000).removed, 0);
+    assert_eq!(sweep(store, forgotten, 1000).removed, 1);
+    assert_eq!(answer(store.read_grant(ended.id)), None);
+    assert_eq!(read(store, &idle), idle);
+    assert_eq!(sweep(store, BEGIN + IDLE + TOMBSTONE, 1000).removed, 1);
+    assert_eq!(answer(store.read_grant(idle.id)), None);
+    assert_eq!(answer(store.early_end(sid, "bob")).valid_from, Some(BEGIN));
+}
+
+pub(crate) fn the_sweeper_goes_on_where_it_stopped(store: &Shared) {
+    for _ in 0..50 {
+        answer(store.put_code(code_of("alice")));
+        put_grant(store, 0);
+    }
+    let mut removed = 0;
+    let mut slices = 1;
+    loop {
+        let swept = sweep(store, after(60), 7);
+        assert!(swept.removed <= 7);
+        removed += swept.removed;
+        if swept.is_at_end {
+            break;
+        }
+        slices += 1;
+        assert!(slices < 100, "the sweeper does not come to an end");
+    }
+    assert_eq!(removed, 50);
+    assert!(slices >= 100 / 7, "{slices} slices of 7 cannot have seen 100 records");
+    // And from the start again.
+    answer(store.put_code(code_of("alice")));
+    assert_eq!(sweep(store, after(60), 1000).removed, 1);
+}
+
+/// Lets [`RACERS`] threads make the same step for each of [`ROUNDS`] subjects of the race at the same time; what each
+/// subject's racers got.
+fn race<T, A>(store: &Shared, subjects: &[T], step: fn(Shared, T) -> Stored<'static, A>) -> Vec<Vec<A>>
+where
+    T: Clone + Send + Sync,
+    A: Send + 'static,
+{
+    let start = Barrier::new(RACERS);
+    let racer = || {
+        start.wait();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut answers = Vec::new();
+            for slice in subjects.chunks(100) {
+                let steps = slice.iter().map(|subject| tokio::spawn(step(Arc::clone(store), subject.clone())));
+                for answered in steps.collect::<Vec<_>>() {
+                    answers.push(answered.await.expect("no panic").expect("the store answers"));
+                }
+            }
+            answers
+        })
+    };
+    let mut columns = thread::scope(|scope| {
+        let threads: Vec<_> = (0..RACERS).map(|_| scope.spawn(racer)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic").into_iter()).collect::<Vec<_>>()
+    });
+    subjects
+        .iter()
+        .map(|_| columns.iter_mut().map(|column| column.next().expect("one answer a round")).collect())
+        .collect()
+}
+
+pub(crate) fn of_racing_redeemers_one_wins(store: &Shared) {
+    let codes: Vec<_> = (0..ROUNDS).map(|_| code_of("alice")).collect();
+    put_all(store, &codes, |store, code| Box::pin(async move { store.put_code(code).await }));
+    let rounds = race(store, &codes, |store, code| Box::pin(async move { store.redeem(grant_of(&code), BEGIN).await }));
+    assert_eq!(rounds.len(), ROUNDS);
+    for (code, answers) in codes.iter().zip(rounds) {
+        let grant = grant_of(code);
+        assert_eq!(answers.iter().filter(|answer| **answer == Redemption::Redeemed).count(), 1);
+        let others = answers.into_iter().filter(|answer| *answer != Redemption::Redeemed);
+        assert!(others.into_iter().all(|answer| answer == Redemption::AlreadyRedeemed(grant.clone())));
+    }
+}
+
+fn put_all<T: Clone + Send + 'static>(store: &Shared, subjects: &[T], put: fn(Shared, T) -> Stored<'static, ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let puts = subjects.iter().map(|subject| tokio::spawn(put(Arc::clone(store), subject.clone())));
+        for put in puts.collect::<Vec<_>>() {
+            put.await.expect("no panic").expect("the store answers");
+        }
+    });
+}
+
+fn put_grants(store: &Shared) -> Vec<Grant> {
+    let grants: Vec<_> = (0..ROUNDS).map(|_| grant_of(&code_of("alice"))).collect();
+    put_all(store, &grants, |store, grant| Box::pin(async move { store.put_grant(grant).await }));
+    grants
+}
+
+pub(crate) fn of_racing_rotators_one_wins_and_the_others_retry(store: &Shared) {
+    let grants = put_grants(store);
+    let rounds =
+        race(store, &grants, |store, grant| Box::pin(async move { store.rotate(grant.id, 0, BEGIN, POLICY).await }));
+    for (grant, answers) in grants.iter().zip(rounds) {
+        let next = Grant { generation: 1, ..grant.clone() };
+        let count = |expected: Rotation| answers.iter().filter(|answer| **answer == expected).count();
+        assert_eq!(count(Rotation::Rotated(next.clone())), 1);
+        assert_eq!(count(Rotation::Retried(next)), RACERS - 1);
+    }
+}
+
+pub(crate) fn of_racing_strict_rotators_one_wins(store: &Shared) {
+    let grants = put_grants(store);
+    let rounds =
+        race(store, &grants, |store, grant| Box::pin(async move { store.rotate(grant.id, 0, BEGIN, STRICT).await }));
+    for answers in rounds {
+        let is = |kind: fn(&Rotation) -> bool| answers.iter().filter(|answer| kind(answer)).count();
+        assert_eq!(is(|answer| matches!(answer, Rotation::Rotated(_))), 1);
+        assert_eq!(is(|answer| matches!(answer, Rotation::Reused(_))), 1);
+        assert_eq!(is(|answer| matches!(answer, Rotation::Revoked)), RACERS - 2);
+    }
+}
+
+pub(crate) fn a_recovered_store_lets_a_token_ahead_of_it_through_once(store: &Shared) {
+    let grant = put_grant(store, 5);
+    let Rotation::Rotated(next) = rotate(store, &grant, 8, after(1)) else { panic!("not served") };
+    assert_eq!((next.generation, next.is_resynchronised), (9, true));
+    assert_eq!(read(store, &grant), next);
+    assert_eq!(rotate(store, &grant, 11, after(2)), Rotation::Ahead(revoked(&next, after(2))));
+}
+
+pub(crate) fn a_store_is_recovered_for_one_idle_lifetime(store: &Shared) {
+    let late = Grant { expires_at: BEGIN + ABSOLUTE, ..grant_of(&code_of("alice")) };
+    answer(store.put_grant(late.clone()));
+    assert_eq!(rotate(store, &late, 1, BEGIN + IDLE), Rotation::Ahead(revoked(&late, BEGIN + IDLE)));
+    let in_time = Grant { id: new_id(), ..late };
+    answer(store.put_grant(in_time.clone()));
+    let now = (BEGIN + IDLE).before(Duration::from_millis(1));
+    assert!(matches!(rotate(store, &in_time, 1, now), Rotation::Rotated(_)));
+}
