@@ -12,16 +12,20 @@ use crate::harness::program::{self, Outcome};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, Site, TestServer, machine};
 
 /// Every command.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["serve"],
     &["demo"],
     &["check"],
+    &["keys"],
     &["keys", "generate"],
     &["keys", "list"],
+    &["client"],
     &["client", "new"],
     &["client", "hash-secret"],
+    &["user"],
     &["user", "hash-password"],
+    &["token"],
     &["token", "verify"],
 ];
 
