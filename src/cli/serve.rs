@@ -24,7 +24,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let source = self.config.source();
         start_log(&source.load()?.log)?;
-        Ok(startup::serve(source, Foundations::of_the_machine(), |_| {})?)
+        Ok(startup::serve(source, Foundations::of_the_machine(), |_| Ok(()))?)
     }
 }
 

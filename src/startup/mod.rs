@@ -155,12 +155,16 @@ impl Running {
 }
 
 /// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration again. `started` is called once both ports listen.
-pub fn serve(source: Source, foundations: Foundations, started: impl FnOnce(&Running)) -> Result<(), StartError> {
+pub fn serve(
+    source: Source,
+    foundations: Foundations,
+    started: impl FnOnce(&Running) -> io::Result<()>,
+) -> Result<(), StartError> {
     actix_web::rt::System::new().block_on(async {
         // First of all: who sees the server listen may send it a SIGHUP, which ends a process that does not listen to it.
         let signals = Signals::listen()?;
         let running = Running::start(source, foundations)?;
-        started(&running);
+        started(&running)?;
         let reloader = running.reloader();
         Ok(running.until(signals.until_stop(reloader)).await?)
     })
