@@ -7,7 +7,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use jotsmith::authorize::store::{AuthorizationCode, Redemption};
+use jotsmith::authorize::code::AuthorizationCode;
+use jotsmith::authorize::store::Redemption;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::storage::StoreUnavailable;
 use jotsmith::login::session::{EarlyEnd, SessionId};
@@ -348,8 +349,8 @@ fn a_store_that_cannot_be_opened_anew_says_when_to_come_again_and_does_not_try_a
         let refused = try_answer(store.put_grant(grant.clone())).expect_err("there is no disk");
         assert!(!refused.retry_after.is_zero());
     }
-    let tried = tries.load(Ordering::SeqCst);
-    assert!((1..20).contains(&tried), "tried {tried} times");
+    let openings = tries.load(Ordering::SeqCst);
+    assert!((1..20).contains(&openings), "tried {openings} times");
     drop(store);
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
 }
