@@ -29,8 +29,11 @@ fn see(store: &Shared, id: Uuid, sid: SessionId) -> Seen {
     (answer(store.read_code(id)), answer(store.read_grant(id)), answer(store.early_end(sid, "alice")))
 }
 
+/// One verb that is called and answered.
+type Step = Box<dyn Fn(&Shared)>;
+
 /// One person's way through every verb, one step at a time.
-fn steps(code: &AuthorizationCode, sid: SessionId) -> Vec<Box<dyn Fn(&Shared)>> {
+fn steps(code: &AuthorizationCode, sid: SessionId) -> Vec<Step> {
     let (id, code) = (code.id, code.clone());
     let rotate = |presented, now| {
         move |store: &Shared| {
@@ -120,10 +123,11 @@ fn a_crash_during_the_very_first_start_is_no_obstacle_to_the_next() {
 fn a_crash_under_load_loses_no_refresh_that_was_answered() {
     const CALLERS: usize = 16;
     const ROTATIONS: u32 = 60;
+    type Left = Vec<(PathBuf, [u32; CALLERS])>;
     let folder = folder();
     let data = folder.path().join("data");
     let answered: Arc<[AtomicU32; CALLERS]> = Arc::new([const { AtomicU32::new(0) }; CALLERS]);
-    let left: Arc<Mutex<Vec<(PathBuf, [u32; CALLERS])>>> = Arc::default();
+    let left: Arc<Mutex<Left>> = Arc::default();
     let probe = {
         let (answered, left, data) = (Arc::clone(&answered), Arc::clone(&left), data.clone());
         let mut reached = 0;
@@ -279,6 +283,7 @@ impl Held {
     }
 
     /// Makes `waiting` steps that have all come while one commit was on its way; what they got.
+    #[expect(clippy::await_holding_lock, reason = "the committer's thread waits for it, and nothing on this runtime")]
     fn make_together(&self, waiting: usize) -> Vec<Result<(), StoreUnavailable>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let _ = self.steps.try_iter().count();

@@ -168,7 +168,7 @@ fn a_database_file_that_was_cut_off_or_replaced_by_an_older_one_is_damage() {
     let length = fs::metadata(&database).expect("there").len();
     for spoil in
         [&(|| fs::copy(older.join("records/db"), &database).map(|_| ()).expect("copied")) as &dyn Fn(), &|| {
-            fs::File::options().write(true).open(&database).expect("opens").set_len(length / 2).expect("cut off")
+            fs::File::options().write(true).open(&database).expect("opens").set_len(length / 2).expect("cut off");
         }]
     {
         let whole = fs::read(&database).expect("readable");
