@@ -58,6 +58,14 @@ pub enum KeysRefused {
     /// The schedule of the new keys cannot be written.
     #[error(transparent)]
     Schedule(#[from] ScheduleFileError),
+    /// Nobody can tell whether the store is new.
+    #[error("cannot look into {}, which store.url names: {reason}", .folder.display())]
+    StoreFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
     /// The folder of the keys cannot be made.
     #[error("cannot make the folder {}, which keys.directory names: {reason}", .folder.display())]
     NoFolder {
@@ -121,7 +129,7 @@ pub(super) fn longest_lifetime(settings: &Settings) -> Duration {
 /// Judges the keys that are configured, without making any: those of each kind, or that the first of that kind may be
 /// made, because the store is new and the settings allow it. What will be made is left out of what it gives.
 pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, KeysRefused> {
-    let may_make = may_make(settings);
+    let may_make = may_make(settings)?;
     let ring = match load_ring(settings, now) {
         Err(KeysRefused::Missing(_)) if may_make => None,
         judged => Some(judged?),
@@ -133,8 +141,8 @@ pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, Key
     Ok(ring)
 }
 
-fn may_make(settings: &Settings) -> bool {
-    settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path)
+fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
+    Ok(settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path)?)
 }
 
 /// Where no key is configured and the store is new, makes a signing key for every algorithm that is asked for and a
@@ -145,16 +153,21 @@ pub(super) fn make_if_missing(
     random: &dyn Random,
 ) -> Result<Settings, StartError> {
     let is_complete = !settings.keys.signing.is_empty() && !settings.keys.sealing.is_empty();
-    if is_complete || !may_make(&settings) {
+    if is_complete || !may_make(&settings)? {
         return Ok(settings);
     }
     make(&settings, random)?;
     Ok(source.load()?)
 }
 
-/// Whether nothing was ever stored there. A store whose keys are lost is no reason to make new ones.
-fn is_new(store: &Path) -> bool {
-    fs::read_dir(store).map_or(true, |mut entries| entries.next().is_none())
+/// Whether nothing was ever stored there. A store whose keys are lost is no reason to make new ones, and one that cannot
+/// be looked into is not known to be new.
+fn is_new(store: &Path) -> Result<bool, KeysRefused> {
+    match fs::read_dir(store) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(reason) => Err(KeysRefused::StoreFolder { folder: store.to_owned(), reason }),
+    }
 }
 
 fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
@@ -163,17 +176,32 @@ fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
     if settings.keys.signing.is_empty() {
         for algorithm in algorithms(settings) {
             let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
-            key_files::create(&directory.join(&file), signing_key::generate(algorithm).as_bytes())?;
-            tracing::info!(key.file = %file, key.algorithm = %algorithm, "made the first signing key");
+            let made = key_files::create(&directory.join(&file), signing_key::generate(algorithm).as_bytes());
             let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
+            unless_there(made, || load(directory, &entry).map(drop))?;
+            tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
             schedule_file::append(directory, &[entry], &[])?;
         }
     }
     if settings.keys.sealing.is_empty() {
         let file = "first.seal".to_owned();
-        sealing_files::generate(&directory.join(&file), random)?;
+        let path = directory.join(&file);
+        let made = sealing_files::generate(&path, random).map(drop);
+        unless_there(made, || Ok(sealing_files::read(&path).map(drop)?))?;
         tracing::info!(key.file = %file, "made the first sealing key");
         schedule_file::append(directory, &[], &[SealingKeyEntry { file, lifecycle: Lifecycle::default() }])?;
     }
     Ok(())
+}
+
+/// A first start that was cut off may have made a key and not yet its entry: if the file that is there holds a good key,
+/// it is taken.
+fn unless_there(
+    made: Result<(), KeyFileRefused>,
+    is_good: impl FnOnce() -> Result<(), KeysRefused>,
+) -> Result<(), KeysRefused> {
+    match made {
+        Err(KeyFileRefused::Exists { .. }) => is_good(),
+        made => Ok(made?),
+    }
 }

@@ -84,5 +84,23 @@ with it.
 
 /// The program that is running, as a shell finds it.
 fn program() -> String {
-    std::env::current_exe().map_or_else(|_| "jotsmith".to_owned(), |path| path.display().to_string())
+    std::env::current_exe().map_or_else(|_| "jotsmith".to_owned(), |path| quoted(&path.display().to_string()))
+}
+
+/// A word that a shell takes as it is (POSIX Shell Command Language §2.2.2).
+fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    if text.bytes().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_space_or_a_quote_is_one_word() {
+        assert_eq!(quoted("/usr/bin/jotsmith"), "/usr/bin/jotsmith");
+        assert_eq!(quoted("/a b/jotsmith"), "'/a b/jotsmith'");
+        assert_eq!(quoted("/it's/jotsmith"), r"'/it'\''s/jotsmith'");
+    }
 }

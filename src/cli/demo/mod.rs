@@ -13,7 +13,7 @@ use crate::config::Environment;
 use crate::demo;
 use crate::foundation::base64url;
 use crate::foundation::random::{self, OsRandom};
-use crate::startup::{self, Foundations, Source};
+use crate::startup::{self, Foundations, OnHangUp, Source};
 
 use super::{Failure, client, serve};
 
@@ -61,7 +61,7 @@ impl Demo {
         let greeting = lines::greeting(&made);
         let state = made.state.clone();
         let app = demo::Client { state, lines: Box::new(move |code| lines::of_code(&made, code)) };
-        startup::serve(source, Foundations::of_the_machine(), |running| {
+        startup::serve(source, Foundations::of_the_machine(), OnHangUp::Stop, |running| {
             demo::listen(callback, app)?;
             println!(
                 "{greeting}\nHealth is on http://{}/health/ready. Ctrl-C stops it and removes everything.",

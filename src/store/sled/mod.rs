@@ -27,7 +27,7 @@ pub use self::opening::OpenFailed;
 use self::records::{Fault, View};
 use super::{Durability, StoreOptions};
 use crate::foundation::clock::Clock;
-use crate::foundation::storage::StoreUnavailable;
+use crate::foundation::storage::{StoreHealth, StoreUnavailable};
 
 /// The embedded store. Dropping it makes the last steps durable and closes the database.
 #[derive(Debug)]
@@ -84,6 +84,12 @@ impl SledStore {
             self.make(|_| Ok(())).await?;
         }
         self.durable.read(read)
+    }
+}
+
+impl StoreHealth for SledStore {
+    fn health(&self) -> Result<(), StoreUnavailable> {
+        self.durable.read(|_| Ok(()))
     }
 }
 
