@@ -28,8 +28,11 @@ fn see(store: &Shared, id: Uuid, sid: SessionId) -> Seen {
     (answer(store.read_code(id)), answer(store.read_grant(id)), answer(store.early_end(sid, "alice")))
 }
 
+/// A verb, and what it must answer.
+type Verb = Box<dyn Fn(&Shared)>;
+
 /// One person's way through every verb, one step at a time.
-fn steps(code: &AuthorizationCode, sid: SessionId) -> Vec<Box<dyn Fn(&Shared)>> {
+fn steps(code: &AuthorizationCode, sid: SessionId) -> Vec<Verb> {
     let (id, code) = (code.id, code.clone());
     let rotate = |presented, now| {
         move |store: &Shared| {
@@ -122,7 +125,7 @@ fn a_crash_under_load_loses_no_refresh_that_was_answered() {
     let folder = folder();
     let data = folder.path().join("data");
     let answered: Arc<[AtomicU32; CALLERS]> = Arc::new([const { AtomicU32::new(0) }; CALLERS]);
-    let left: Arc<Mutex<Vec<(PathBuf, [u32; CALLERS])>>> = Arc::default();
+    let left = Arc::new(Mutex::new(Vec::<(PathBuf, [u32; CALLERS])>::new()));
     let probe = {
         let (answered, left, data) = (Arc::clone(&answered), Arc::clone(&left), data.clone());
         let mut reached = 0;
@@ -285,8 +288,8 @@ impl Held {
             let store = Arc::clone(&self.store);
             async move { store.put_grant(grant_of(&code_of("alice"))).await }
         };
-        runtime.block_on(async {
-            let held = self.gate.lock().expect("unpoisoned");
+        let held = self.gate.lock().expect("unpoisoned");
+        let (first, steps) = runtime.block_on(async {
             let first = tokio::spawn(put());
             tokio::task::yield_now().await;
             assert_eq!(self.steps.recv(), Ok(CommitStep::Apply));
@@ -295,7 +298,10 @@ impl Held {
             for _ in 0..waiting {
                 tokio::task::yield_now().await;
             }
-            drop(held);
+            (first, steps)
+        });
+        drop(held);
+        runtime.block_on(async {
             first.await.expect("no panic").expect("the first one is answered");
             let mut answers = Vec::new();
             for step in steps {
@@ -348,8 +354,8 @@ fn a_store_that_cannot_be_opened_anew_says_when_to_come_again_and_does_not_try_a
         let refused = try_answer(store.put_grant(grant.clone())).expect_err("there is no disk");
         assert!(!refused.retry_after.is_zero());
     }
-    let tried = tries.load(Ordering::SeqCst);
-    assert!((1..20).contains(&tried), "tried {tried} times");
+    let count = tries.load(Ordering::SeqCst);
+    assert!((1..20).contains(&count), "tried {count} times");
     drop(store);
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
 }

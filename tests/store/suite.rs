@@ -124,7 +124,7 @@ pub(crate) fn grant_of(code: &AuthorizationCode) -> Grant {
         absolute_expires_at: code.created_at + ABSOLUTE,
         generation: 0,
         rotated_at: code.created_at,
-        code_challenge: code.code_challenge.clone(),
+        code_challenge: code.code_challenge,
         redirect_uri: code.redirect_uri.clone(),
         is_resynchronised: false,
         revoked_at: None,
