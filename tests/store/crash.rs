@@ -29,11 +29,11 @@ fn see(store: &Shared, id: Uuid, sid: SessionId) -> Seen {
     (answer(store.read_code(id)), answer(store.read_grant(id)), answer(store.early_end(sid, "alice")))
 }
 
-/// One verb that is called and answered.
-type Step = Box<dyn Fn(&Shared)>;
+/// A verb, and what it must answer.
+type Verb = Box<dyn Fn(&Shared)>;
 
 /// One person's way through every verb, one step at a time.
-fn steps(code: &AuthorizationCode, sid: SessionId) -> Vec<Step> {
+fn steps(code: &AuthorizationCode, sid: SessionId) -> Vec<Verb> {
     let (id, code) = (code.id, code.clone());
     let rotate = |presented, now| {
         move |store: &Shared| {
@@ -123,11 +123,10 @@ fn a_crash_during_the_very_first_start_is_no_obstacle_to_the_next() {
 fn a_crash_under_load_loses_no_refresh_that_was_answered() {
     const CALLERS: usize = 16;
     const ROTATIONS: u32 = 60;
-    type Left = Vec<(PathBuf, [u32; CALLERS])>;
     let folder = folder();
     let data = folder.path().join("data");
     let answered: Arc<[AtomicU32; CALLERS]> = Arc::new([const { AtomicU32::new(0) }; CALLERS]);
-    let left: Arc<Mutex<Left>> = Arc::default();
+    let left = Arc::new(Mutex::new(Vec::<(PathBuf, [u32; CALLERS])>::new()));
     let probe = {
         let (answered, left, data) = (Arc::clone(&answered), Arc::clone(&left), data.clone());
         let mut reached = 0;
@@ -283,7 +282,6 @@ impl Held {
     }
 
     /// Makes `waiting` steps that have all come while one commit was on its way; what they got.
-    #[expect(clippy::await_holding_lock, reason = "the committer's thread waits for it, and nothing on this runtime")]
     fn make_together(&self, waiting: usize) -> Vec<Result<(), StoreUnavailable>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let _ = self.steps.try_iter().count();
@@ -291,8 +289,8 @@ impl Held {
             let store = Arc::clone(&self.store);
             async move { store.put_grant(grant_of(&code_of("alice"))).await }
         };
-        runtime.block_on(async {
-            let held = self.gate.lock().expect("unpoisoned");
+        let held = self.gate.lock().expect("unpoisoned");
+        let (first, steps) = runtime.block_on(async {
             let first = tokio::spawn(put());
             tokio::task::yield_now().await;
             assert_eq!(self.steps.recv(), Ok(CommitStep::Apply));
@@ -301,7 +299,10 @@ impl Held {
             for _ in 0..waiting {
                 tokio::task::yield_now().await;
             }
-            drop(held);
+            (first, steps)
+        });
+        drop(held);
+        runtime.block_on(async {
             first.await.expect("no panic").expect("the first one is answered");
             let mut answers = Vec::new();
             for step in steps {
@@ -354,8 +355,8 @@ fn a_store_that_cannot_be_opened_anew_says_when_to_come_again_and_does_not_try_a
         let refused = try_answer(store.put_grant(grant.clone())).expect_err("there is no disk");
         assert!(!refused.retry_after.is_zero());
     }
-    let openings = tries.load(Ordering::SeqCst);
-    assert!((1..20).contains(&openings), "tried {openings} times");
+    let count = tries.load(Ordering::SeqCst);
+    assert!((1..20).contains(&count), "tried {count} times");
     drop(store);
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
 }

@@ -11,17 +11,14 @@ use super::records::{Fault, Records, Writes};
 use crate::foundation::storage::StoreUnavailable;
 
 /// What readers share with the committer.
-#[derive(Debug)]
 pub(super) struct Durable(RwLock<State>);
 
-#[derive(Debug)]
 enum State {
     Open(Tree),
     Closed(StoreUnavailable),
 }
 
 /// The tree, as it was before the batch that is on its way.
-#[derive(Debug)]
 pub(super) struct Tree {
     tree: sled::Tree,
     before: HashMap<Vec<u8>, Option<sled::IVec>>,

@@ -1,5 +1,5 @@
-//! The embedded store: sled 0.34.7 behind one committer (`committer.rs`), so that an answer is given only when what it
-//! rests on is durable.
+//! The embedded store: sled 0.34.7 behind one [committer](committer), so that an answer is given only when what it rests
+//! on is durable.
 //!
 //! Every verb is a step over a view of the records, decided inside the committer by the pure rules of the concepts; the
 //! reads beside it see only what is durable. Whatever fails in a commit answers all that took part with
@@ -16,9 +16,9 @@ mod opening;
 mod records;
 mod sessions;
 
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, io};
 
 use self::committer::{Committer, Worker};
 use self::durable::Durable;
@@ -30,7 +30,6 @@ use crate::foundation::clock::Clock;
 use crate::foundation::storage::{StoreHealth, StoreUnavailable};
 
 /// The embedded store. Dropping it makes the last steps durable and closes the database.
-#[derive(Debug)]
 pub struct SledStore {
     committer: Committer,
     durable: Arc<Durable>,
@@ -84,6 +83,13 @@ impl SledStore {
             self.make(|_| Ok(())).await?;
         }
         self.durable.read(read)
+    }
+}
+
+impl fmt::Debug for SledStore {
+    /// Not what it holds, which sled would print.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SledStore").field("is_new", &self.is_new).finish_non_exhaustive()
     }
 }
 

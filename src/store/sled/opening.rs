@@ -86,7 +86,6 @@ impl OpenFailed {
 }
 
 /// The database, open. Dropping it closes it.
-#[derive(Debug)]
 pub(super) struct Database {
     pub tree: sled::Db,
     /// The same file once more, for the sync that sled leaves out.

@@ -132,7 +132,8 @@ impl<'a> View<'a> {
         let range = (Bound::Excluded(key), Bound::Unbounded);
         let entries = self.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
             let (key, value) = entry?;
-            Ok((key.to_vec(), self.written(&key).cloned().unwrap_or_else(|| Some(value.to_vec()))))
+            let value = self.written(&key).cloned().unwrap_or_else(|| Some(value.to_vec()));
+            Ok((key.to_vec(), value))
         });
         entries.collect()
     }
