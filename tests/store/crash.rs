@@ -1,6 +1,8 @@
 //! A crash at any point, a disk that fails, and a clean end: what was answered is there, and nothing is half there.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -216,6 +218,8 @@ fn a_commit_that_fails_is_not_answered_and_the_store_works_again() {
         let fails = Arc::new(AtomicBool::new(false));
         let (store, reopened) = failing(&data, at, &fails);
         let grant = suite::put_grant(&store, 0);
+        let inode = || fs::metadata(data.join("records/db")).expect("there").ino();
+        let before = inode();
 
         fails.store(true, Ordering::SeqCst);
         let refused = try_answer(store.rotate(grant.id, 0, after(1), POLICY)).expect_err("the disk failed");
@@ -228,9 +232,44 @@ fn a_commit_that_fails_is_not_answered_and_the_store_works_again() {
         assert_eq!(next.generation, 1);
         assert_eq!(reopened.load(Ordering::SeqCst), 1);
         assert_eq!(answer(store.read_grant(grant.id)), Some(next.clone()));
+        // A file whose sync failed once is never trusted again.
+        assert_ne!(inode(), before);
+        assert!(!data.join("rewritten").exists());
         drop(store);
         assert_eq!(answer(open(&data).read_grant(grant.id)), Some(next));
     }
+}
+
+#[test]
+fn a_crash_while_records_are_rewritten_is_no_obstacle() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let store = open(&data);
+    let grant = suite::put_grant(&store, 0);
+    drop(store);
+    // Cut short before the exchange: half a database. After it: the old one.
+    fs::create_dir_all(data.join("rewritten/blobs")).expect("created");
+    fs::write(data.join("rewritten/db"), [1; 100]).expect("written");
+    let store = open(&data);
+    assert_eq!(answer(store.read_grant(grant.id)), Some(grant.clone()));
+    assert!(!data.join("rewritten").exists());
+    drop(store);
+    copy(&data.join("records"), &data.join("rewritten"));
+    assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
+}
+
+#[test]
+fn a_crash_while_the_database_was_opened_brings_back_what_was_there_before() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let store = open(&data);
+    let grant = suite::put_grant(&store, 0);
+    drop(store);
+    fs::copy(data.join("records/db"), data.join("before-opening")).expect("copied");
+    fs::write(data.join("records/db"), [0; 100]).expect("written");
+    fs::write(data.join("before-opening.part"), [0; 100]).expect("written");
+    assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
+    assert!(!data.join("before-opening").exists() && !data.join("before-opening.part").exists());
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::durable::Durable;
 use super::mark::{Mark, Marked};
 use super::opening::{self, Database};
 use super::records::{self, COMMITS, Fault, Kind, View, Writes};
+use super::rewrite;
 use super::{CommitStep, Probe, codec, unavailable};
 use crate::foundation::clock::Clock;
 use crate::foundation::storage::StoreUnavailable;
@@ -210,7 +211,7 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if self.volatile_for().is_some_and(|volatile| volatile >= SYNC_EVERY) {
-                let synced = self.sync_what_is_volatile();
+                let synced = guarded(|| self.sync());
                 // Nobody waits for it: whoever comes next is told.
                 let _ = self.note(synced);
             }
@@ -226,9 +227,7 @@ impl Worker {
         }
         let begun = now();
         let mut batch = vec![first];
-        // sled asserts where it cannot go on.
-        let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch, jobs)));
-        let committed = committed.unwrap_or_else(|_| Err("sled panicked".to_owned()));
+        let committed = guarded(|| self.commit(&mut batch, jobs));
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         metrics::histogram!("jotsmith_store_batch_steps").record(batch.len() as f64);
         metrics::histogram!("jotsmith_store_commit_seconds").record(begun.elapsed().as_secs_f64());
@@ -309,11 +308,6 @@ impl Worker {
         self.mark.write(marked).map_err(|cause| cause.to_string())
     }
 
-    fn sync_what_is_volatile(&mut self) -> Result<(), String> {
-        let synced = panic::catch_unwind(AssertUnwindSafe(|| self.sync()));
-        synced.unwrap_or_else(|_| Err("sled panicked".to_owned()))
-    }
-
     /// How long ago the oldest batch was answered that is not durable.
     fn volatile_for(&self) -> Option<Duration> {
         match &self.state {
@@ -335,8 +329,11 @@ impl Worker {
         self.has_lost_moments |= self.volatile_for().is_some();
         let broken = State::Broken { cause, next_try: now() + back_off, back_off };
         let old = std::mem::replace(&mut self.state, broken);
-        // sled syncs once more when it is dropped, and panics where that fails.
-        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(old)));
+        // sled syncs once more when it is dropped, and panics where that fails. The failure is known already.
+        let _ = guarded(|| {
+            drop(old);
+            Ok(())
+        });
         Err(refused)
     }
 
@@ -347,7 +344,7 @@ impl Worker {
             return Err(StoreUnavailable { cause: cause.clone(), retry_after });
         }
         let back_off = (*back_off * 2).clamp(BACK_OFF.0, BACK_OFF.1);
-        if let Err(cause) = self.reopen() {
+        if let Err(cause) = guarded(|| self.reopen()) {
             tracing::error!(%cause, "the store cannot be opened anew");
             return self.break_with(cause, back_off);
         }
@@ -358,8 +355,10 @@ impl Worker {
     fn reopen(&mut self) -> Result<(), String> {
         self.probe.reach(CommitStep::Reopen).map_err(|cause| cause.to_string())?;
         let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
-        let database = opening::open(&self.options.path, self.options.cache_bytes, Some(marked));
-        let database = database.map_err(|cause| cause.to_string())?;
+        let StoreOptions { path, cache_bytes, .. } = &self.options;
+        let open = || opening::open(path, *cache_bytes, Some(marked)).map_err(|cause| cause.to_string());
+        rewrite::rewrite(path, *cache_bytes, open()?)?;
+        let database = open()?;
         let tree = (*database.tree).clone();
         self.state = State::Open { database, volatile_since: None };
         self.begin()?;
@@ -370,20 +369,26 @@ impl Worker {
     /// Makes the last batches durable and closes the database in good order, if it can.
     fn close(mut self) {
         if self.volatile_for().is_some() {
-            let synced = self.sync_what_is_volatile();
+            let synced = guarded(|| self.sync());
             // Told where it failed; nobody waits for it.
             let _ = self.note(synced);
         }
         self.durable.close(gone());
         let Self { state, mark, commits, .. } = self;
         let State::Open { database, .. } = state else { return };
-        let closed = panic::catch_unwind(AssertUnwindSafe(|| drop(database)));
-        if closed.is_ok()
-            && let Err(cause) = mark.write_and_sync(Marked { in_use: None, commits })
-        {
-            tracing::warn!(%cause, "the store was not marked as closed");
+        let closed = guarded(|| {
+            drop(database);
+            mark.write_and_sync(Marked { in_use: None, commits }).map_err(|cause| cause.to_string())
+        });
+        if let Err(cause) = closed {
+            tracing::warn!(%cause, "the store was not closed in good order");
         }
     }
+}
+
+/// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.
+fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures spans on this machine, and decides nothing of the protocol")]

@@ -14,6 +14,7 @@ mod grants;
 mod mark;
 mod opening;
 mod records;
+mod rewrite;
 mod sessions;
 
 use std::sync::{Arc, Mutex};

@@ -6,6 +6,7 @@
 //!   jotsmith.store        lock, format, and how much was promised
 //!   records/              what sled owns: db, conf, blobs/, snap.*
 //!   before-opening        a copy of records/db while it is being opened, never longer
+//!   rewritten/            a fresh records/ while it is being written, or an old one that is being removed
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -19,12 +20,13 @@ use rustix::fs::FlockOperation;
 
 use super::mark::Marked;
 use super::records::{self, COMMITS};
+use super::rewrite;
 
 /// Where sled keeps the records.
-const RECORDS: &str = "records";
+pub(super) const RECORDS: &str = "records";
 
 /// The file of all records in [`RECORDS`].
-const DATABASE: &str = "db";
+pub(super) const DATABASE: &str = "db";
 
 /// The copy of the database file as it was before it was opened.
 const KEPT: &str = "before-opening";
@@ -112,7 +114,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), OpenFailed> {
 pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> Result<Database, OpenFailed> {
     let records = folder.join(RECORDS);
     let failed = |cause| OpenFailed::io(folder, &cause);
-    put_back(folder).map_err(failed)?;
+    put_back(folder).and_then(|()| rewrite::remove_leftovers(folder)).map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
@@ -135,7 +137,7 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
 
 /// Waits until a handle on the same file is gone that was just dropped. sled's threads let go of it one after the other,
 /// and tell nobody.
-fn wait_until_released(folder: &Path, database: &Path) -> Result<(), OpenFailed> {
+pub(super) fn wait_until_released(folder: &Path, database: &Path) -> Result<(), OpenFailed> {
     let failed = |cause| OpenFailed::io(folder, &cause);
     let file = match File::open(database) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -185,7 +187,7 @@ fn open_checked(
     Ok(Database { tree, file, commits })
 }
 
-fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
+pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
     let config = sled::Config::new()
         .path(records)
         .cache_capacity(cache_bytes)
