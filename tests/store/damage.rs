@@ -6,11 +6,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use jotsmith::store::sled::OpenFailed;
+use jotsmith::store::sled::{OpenFailed, SledStore};
+use jotsmith::store::{Durability, StoreOptions};
 use jotsmith::tokens::grant::Grant;
 
-use crate::sled::{copy, folder, open, try_open};
-use crate::suite::{POLICY, Shared, after, answer, put_grant};
+use crate::sled::{clock, copy, folder, open, options, try_open};
+use crate::suite::{ABSOLUTE, IDLE, POLICY, Shared, after, answer, code_of, grant_of, put_grant, try_answer};
 
 /// Every file below a folder and what it holds.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -146,6 +147,47 @@ fn a_damaged_snapshot_is_set_aside_and_the_log_rebuilds_all() {
     assert!(knows(&open(&data), &grants));
     let name = snapshot.file_name().expect("a name").to_string_lossy();
     assert_eq!(fs::read(snapshot.with_file_name(format!("aside.{name}"))).expect("kept"), bytes);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_stands_in_nobody_elses_way() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let grants = filled(&data);
+    let raw = ::sled::open(data.join("records")).expect("it opens");
+    let (bad, good) = grants.split_at(3);
+    for (grant, spoilt) in bad.iter().zip([&[][..], &[1], &[2, 0, 0]]) {
+        raw.insert([b"g", &grant.id.as_bytes()[..]].concat(), spoilt).expect("inserted");
+    }
+    drop(raw);
+    let store = open(&data);
+    for Grant { id, .. } in bad {
+        assert!(try_answer(store.read_grant(*id)).is_err());
+        assert!(try_answer(store.rotate(*id, 10, after(2), POLICY)).is_err());
+        assert!(try_answer(store.revoke_grant(*id, after(2))).is_err());
+    }
+    assert!(knows(&store, good));
+    assert_eq!(answer(store.sweep(after(0) + 2 * ABSOLUTE, IDLE, 1000)).removed, good.len());
+    // They are still there for whoever wants to know what happened.
+    assert!(bad.iter().all(|grant| try_answer(store.read_grant(grant.id)).is_err()));
+}
+
+#[test]
+fn a_record_beyond_the_limit_is_refused_and_nothing_of_its_step_is_done() {
+    let folder = folder();
+    let store = open(&folder.path().join("data"));
+    let code = code_of("alice");
+    answer(store.put_code(code.clone()));
+    let grant = Grant { redirect_uri: "x".repeat(5000), ..grant_of(&code) };
+    assert!(try_answer(store.redeem(grant, after(0))).is_err());
+    assert_eq!(answer(store.read_code(code.id)), Some(code));
+}
+
+#[test]
+fn a_cache_of_nothing_is_no_obstacle() {
+    let folder = folder();
+    let options = StoreOptions { cache_bytes: 0, ..options(&folder.path().join("data"), Durability::Fsync) };
+    assert!(SledStore::open(options, clock()).is_ok());
 }
 
 #[test]

@@ -7,27 +7,21 @@
 //! sled's `flush` alone asks the disk for no barrier; the `fdatasync` of ours after it does. Nothing else calls `flush`,
 //! `flush_async` or `transaction`.
 
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
-
-use tokio::sync::oneshot;
 
 use super::durable::Durable;
 use super::mark::{Mark, Marked};
 use super::opening::{self, Database};
-use super::records::{self, COMMITS, Fault, Kind, View, Writes};
+use super::queue::{Job, gone};
+use super::records::{self, COMMITS, Kind, View, Writes};
 use super::rewrite;
 use super::{CommitStep, Probe, codec, unavailable};
 use crate::foundation::clock::Clock;
 use crate::foundation::storage::StoreUnavailable;
 use crate::store::{Durability, StoreOptions};
-
-/// How many steps may wait. One more is refused: it would be answered too late to be of use.
-const QUEUE: usize = 4096;
 
 /// How many steps one batch may hold.
 const LARGEST_BATCH_STEPS: usize = 1024;
@@ -41,102 +35,8 @@ const SYNC_EVERY: Duration = Duration::from_millis(500);
 /// How long after a failed reopening the next is tried, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// How long a caller is told to wait where the queue is full.
-const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
-
-/// The way to the thread. Dropping it waits until the thread has ended, and the store is closed.
-#[derive(Debug)]
-pub(super) struct Committer {
-    queue: Option<SyncSender<Box<dyn Job>>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Committer {
-    /// Starts the thread on a database that is open.
-    pub(super) fn start(worker: Worker) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(QUEUE);
-        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || worker.run(&jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
-    }
-
-    /// Makes a step and waits until it is durable. Dropping the future does not take the step back.
-    pub(super) async fn make<S, T>(&self, step: S) -> Result<T, StoreUnavailable>
-    where
-        S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
-        T: Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let job = Pending { step: Some(step), decided: None, answer };
-        let queue = self.queue.as_ref().expect("there until it is dropped");
-        queue.try_send(Box::new(job)).map_err(|refused| match refused {
-            TrySendError::Full(_) => refuse("too many steps wait for the disk", RETRY_WHEN_FULL),
-            TrySendError::Disconnected(_) => gone(),
-        })?;
-        answered.await.map_err(|_| gone())?
-    }
-}
-
-impl Drop for Committer {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been told already; to panic again would only hide it.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn refuse(cause: &str, retry_after: Duration) -> StoreUnavailable {
-    StoreUnavailable { cause: cause.to_owned(), retry_after }
-}
-
-fn gone() -> StoreUnavailable {
-    refuse("the thread that writes has ended", BACK_OFF.1)
-}
-
-/// A step that waits for its turn, and its caller.
-pub(super) trait Job: Send {
-    /// Makes the step, and keeps its answer.
-    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error>;
-
-    /// Tells the caller, now that the step is durable or is not.
-    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>);
-}
-
-struct Pending<S, T> {
-    step: Option<S>,
-    decided: Option<Result<T, StoreUnavailable>>,
-    answer: oneshot::Sender<Result<T, StoreUnavailable>>,
-}
-
-impl<S, T> Job for Pending<S, T>
-where
-    S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send,
-    T: Send,
-{
-    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error> {
-        let step = self.step.take().expect("a step is made once");
-        self.decided = Some(match step(view) {
-            Ok(answer) => Ok(answer),
-            Err(Fault::Database(cause)) => return Err(cause),
-            // One bad record is no reason to keep the others waiting, and nothing of its step is done.
-            Err(fault) => {
-                view.undo();
-                Err(unavailable(&fault))
-            }
-        });
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>) {
-        let Self { decided, answer, .. } = *self;
-        // A caller that has gone away needs no answer.
-        let _ = answer.send(outcome.and_then(|()| decided.expect("decided before it is answered")));
-    }
-}
-
 /// What the thread owns.
-pub(super) struct Worker {
+pub(super) struct Committer {
     options: StoreOptions,
     clock: Arc<dyn Clock>,
     probe: Box<dyn Probe>,
@@ -160,8 +60,8 @@ enum State {
     Broken { cause: String, next_try: Instant, back_off: Duration },
 }
 
-impl Worker {
-    /// A worker on a database that was just opened. `has_lost_moments`: something that was answered may be missing from
+impl Committer {
+    /// On a database that was just opened. `has_lost_moments`: something that was answered may be missing from
     /// it, so that refresh tokens may be ahead of it.
     pub(super) fn new(
         options: StoreOptions,
@@ -199,7 +99,8 @@ impl Worker {
         Ok(())
     }
 
-    fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+    /// Makes all steps that come, and closes the database when none can come any more.
+    pub(super) fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
         loop {
             let first = match self.volatile_for() {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),

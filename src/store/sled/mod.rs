@@ -13,6 +13,7 @@ mod expiry;
 mod grants;
 mod mark;
 mod opening;
+mod queue;
 mod records;
 mod rewrite;
 mod sessions;
@@ -21,10 +22,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fmt, io};
 
-use self::committer::{Committer, Worker};
+use self::committer::Committer;
 use self::durable::Durable;
 use self::mark::Mark;
 pub use self::opening::OpenFailed;
+use self::queue::Queue;
 use self::records::{Fault, View};
 use super::{Durability, StoreOptions};
 use crate::foundation::clock::Clock;
@@ -32,7 +34,7 @@ use crate::foundation::storage::{StoreHealth, StoreUnavailable};
 
 /// The embedded store. Dropping it makes the last steps durable and closes the database.
 pub struct SledStore {
-    committer: Committer,
+    queue: Queue,
     durable: Arc<Durable>,
     /// The key up to which the sweeper has come.
     swept: Mutex<Vec<u8>>,
@@ -56,12 +58,12 @@ impl SledStore {
         let (mark, marked) = Mark::lock(&folder)?;
         let database = opening::open(&folder, options.cache_bytes, marked)?;
         let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
-        let mut worker = Worker::new(options, clock, probe, mark, database, has_lost_moments);
-        let durable = worker.durable();
+        let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
+        let durable = committer.durable();
         let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
-        worker.begin().map_err(failed)?;
-        let committer = Committer::start(worker).map_err(|cause| OpenFailed::io(&folder, &cause))?;
-        Ok(Self { committer, durable, swept: Mutex::default(), is_new: marked.is_none() })
+        committer.begin().map_err(failed)?;
+        let queue = Queue::start(|jobs| committer.run(jobs)).map_err(|cause| OpenFailed::io(&folder, &cause))?;
+        Ok(Self { queue, durable, swept: Mutex::default(), is_new: marked.is_none() })
     }
 
     /// Whether there was no store before it was opened.
@@ -74,7 +76,7 @@ impl SledStore {
         &self,
         step: impl FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreUnavailable> {
-        self.committer.make(step).await
+        self.queue.make(step).await
     }
 
     /// Reads what is durable.

@@ -34,6 +34,9 @@ const KEPT: &str = "before-opening";
 /// The same while it is being written.
 const KEPT_IN_PART: &str = "before-opening.part";
 
+/// The least that sled can work with, in bytes; below it, it asserts.
+const SMALLEST_CACHE: u64 = 64 * 1024;
+
 /// How often, and after how long each time, it is asked whether a dropped handle is gone.
 const RELEASE_TRIES: u32 = 400;
 const RELEASE_WAIT: Duration = Duration::from_millis(5);
@@ -190,7 +193,7 @@ fn open_checked(
 pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
     let config = sled::Config::new()
         .path(records)
-        .cache_capacity(cache_bytes)
+        .cache_capacity(cache_bytes.max(SMALLEST_CACHE))
         .mode(sled::Mode::LowSpace)
         // The committer alone flushes, and knows when.
         .flush_every_ms(None);
