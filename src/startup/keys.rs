@@ -17,6 +17,7 @@ use crate::keys::schedule::{Lifecycle, Scheduled};
 use crate::keys::sealing_files::{self, SealingFileRefused};
 use crate::keys::sealing_ring::{SealingRing, SealingRingRefused};
 use crate::keys::signing_key::{self, SigningKey, SigningKeyRefused};
+use crate::store::sled as store;
 
 use super::{Source, StartError};
 
@@ -142,7 +143,10 @@ pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, Key
 }
 
 fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
-    Ok(settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path)?)
+    let folder = &settings.store.path;
+    // A store whose keys are lost is no reason to make new ones, and one that cannot be looked into is not known to be new.
+    let is_new = store::is_new(folder).map_err(|reason| KeysRefused::StoreFolder { folder: folder.clone(), reason })?;
+    Ok(is_new && settings.keys.generate_if_missing == GenerateIfMissing::NewStore)
 }
 
 /// Where no key is configured and the store is new, makes a signing key for every algorithm that is asked for and a
@@ -158,16 +162,6 @@ pub(super) fn make_if_missing(
     }
     make(&settings, random)?;
     Ok(source.load()?)
-}
-
-/// Whether nothing was ever stored there. A store whose keys are lost is no reason to make new ones, and one that cannot
-/// be looked into is not known to be new.
-fn is_new(store: &Path) -> Result<bool, KeysRefused> {
-    match fs::read_dir(store) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(reason) => Err(KeysRefused::StoreFolder { folder: store.to_owned(), reason }),
-    }
 }
 
 fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {

@@ -23,7 +23,7 @@ use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
-use crate::store::sled::OpenFailed;
+use crate::store::sled::{OpenFailed, SledStore};
 
 use listen::Listening;
 use signals::Signals;
@@ -104,6 +104,7 @@ pub struct Running {
     public: Listening,
     admin: Listening,
     reloader: Arc<Reloader>,
+    store: Arc<SledStore>,
 }
 
 impl Running {
@@ -122,12 +123,12 @@ impl Running {
         let live = reload::build_live(settings, &foundations, &throttle)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
         let state = Data::new(State::new(live, clock, random, store::ports(&store)));
-        store::sweep_now_and_then(store, state.clone());
+        store::sweep_now_and_then(Arc::clone(&store), state.clone());
         let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
         let admin = listen::admin(admin, &state)?;
         tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
         let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
-        Ok(Self { public, admin, reloader })
+        Ok(Self { public, admin, reloader, store })
     }
 
     /// The address of the public port.
@@ -154,6 +155,8 @@ impl Running {
             listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        // The threads of the servers may let go of the store after this one has ended the process.
+        self.store.close();
         public.and(admin)
     }
 }

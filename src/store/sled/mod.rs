@@ -18,6 +18,7 @@ mod records;
 mod rewrite;
 mod sessions;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fmt, io};
@@ -56,6 +57,7 @@ impl SledStore {
         let folder = options.path.clone();
         opening::make_folder(&folder)?;
         let (mark, marked) = Mark::lock(&folder)?;
+        opening::close_to_others(&folder)?;
         let database = opening::open(&folder, options.cache_bytes, marked)?;
         let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
         let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
@@ -69,6 +71,12 @@ impl SledStore {
     /// Whether there was no store before it was opened.
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Closes it: makes what waits durable, and takes no further step. To be called before a process ends, for its other
+    /// threads may still hold the store when it does.
+    pub fn close(&self) {
+        self.queue.close();
     }
 
     /// Makes a step, durably.
@@ -99,6 +107,15 @@ impl fmt::Debug for SledStore {
 impl StoreHealth for SledStore {
     fn health(&self) -> Result<(), StoreUnavailable> {
         self.durable.read(|_| Ok(()))
+    }
+}
+
+/// Whether nothing was ever stored in a folder: it is not there, or holds nothing.
+pub fn is_new(folder: &Path) -> io::Result<bool> {
+    match mark::has_content(folder) {
+        Ok(has_content) => Ok(!has_content),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(cause),
     }
 }
 
