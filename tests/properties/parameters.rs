@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jotsmith::protocol::parameters::{InvalidParameters, LONGEST_VALUE, MOST_PARAMETERS, Parameters};
+use jotsmith::protocol::parameters::{
+    InvalidParameters, LONGEST_VALUE, MOST_PARAMETERS, Parameters, UncheckedParameters,
+};
 use percent_encoding::AsciiSet;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -97,6 +99,18 @@ proptest! {
             prop_assert!(name == "resource" || values.len() <= 1);
             prop_assert!(values.iter().all(|value| !value.is_empty() && value.len() <= LONGEST_VALUE));
             prop_assert!(values.iter().all(|value| !value.contains(char::REPLACEMENT_CHARACTER)));
+        }
+    }
+
+    #[test]
+    fn one_parameter_read_by_itself_is_what_it_is_among_all(
+        bytes in prop_oneof![vec(any::<u8>(), 0..200), "[a-c=&%+0-9]{0,60}".prop_map(String::into_bytes)],
+    ) {
+        let (Ok(parameters), Ok(unchecked)) = (Parameters::parse(&bytes), UncheckedParameters::parse(&bytes)) else {
+            return Ok(());
+        };
+        for (name, _) in form_urlencoded::parse(&bytes).filter(|(name, _)| name != "resource") {
+            prop_assert_eq!(unchecked.optional(&name), Ok(parameters.optional(&name)));
         }
     }
 
