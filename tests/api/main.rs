@@ -3,6 +3,7 @@
 mod harness;
 
 mod audience;
+mod authorization_requests;
 mod client_authentication;
 mod client_credentials;
 mod configuration_errors;

@@ -1,9 +1,12 @@
 //! A server in a folder of its own, and a client that follows no redirect.
 
 mod answer;
+pub(crate) mod browser;
 mod clients;
 pub(crate) mod foreign;
 pub(crate) mod log;
+mod page;
+pub(crate) mod people;
 pub(crate) mod program;
 mod site;
 pub(crate) mod tools;
