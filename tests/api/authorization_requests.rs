@@ -2,9 +2,8 @@
 
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 
-use crate::harness::people::{
-    API, APP, CHALLENGE, Parameters, TRUSTED_CALLBACK, WEB, WEB_CALLBACK, ask_of_app, ask_of_trusted, ask_of_web, people,
-};
+use crate::harness::people::{API, APP, CHALLENGE, TRUSTED_CALLBACK, WEB, WEB_CALLBACK, people, with_client};
+use crate::harness::requests::{Parameters, ask_of_app, ask_of_trusted, ask_of_web};
 use crate::harness::{Answer, SECRET, TestServer};
 
 /// By GET and by POST.
@@ -113,7 +112,7 @@ async fn a_native_client_may_come_back_at_any_port_of_the_host_and_path_that_it_
 
 #[tokio::test]
 async fn a_web_client_has_no_port_but_its_own() {
-    let server = TestServer::start(&people().replace("\"native\"", "\"web\""));
+    let server = TestServer::start(&with_client(&people(), APP, "application_type = \"web\""));
     assert_shown(&server, &ask_of_app().encoded()).await;
     let asked = ask_of_app().with("redirect_uri", "http://127.0.0.1/cb").with("prompt", "none");
     assert_sent_back(&server, &asked, "login_required").await;
@@ -122,7 +121,8 @@ async fn a_web_client_has_no_port_but_its_own() {
 #[tokio::test]
 async fn a_redirect_uri_is_left_out_exactly_where_the_client_has_one() {
     let one = people();
-    let two = one.replace(WEB_CALLBACK, "https://web.example.com/other\", \"https://web.example.com/cb");
+    let two =
+        with_client(&one, WEB, r#"redirect_uris = ["https://web.example.com/other", "https://web.example.com/cb"]"#);
     let asked = ask_of_web().without("redirect_uri").with("prompt", "none");
     let server = TestServer::start(&one);
     let answer = server.get(&format!("/authorize?{}", asked.encoded())).await;
@@ -288,7 +288,7 @@ async fn a_state_comes_back_byte_for_byte_with_an_error_and_with_a_code() {
 #[tokio::test]
 async fn the_query_of_a_redirect_uri_is_kept() {
     let uri = "https://web.example.com/cb?tenant=a%20b&x=";
-    let server = TestServer::start(&people().replace(WEB_CALLBACK, uri));
+    let server = TestServer::start(&with_client(&people(), WEB, &format!("redirect_uris = [\"{uri}\"]")));
     let asked = ask_of_web().with("redirect_uri", uri);
     let location = server.browser().consent(&asked).await.header("location").to_owned();
     assert!(location.starts_with(&format!("{uri}&code=jsc_")), "{location}");

@@ -6,6 +6,7 @@ mod audience;
 mod authorization_requests;
 mod client_authentication;
 mod client_credentials;
+mod code_redemption;
 mod configuration_errors;
 mod health;
 mod key_set;

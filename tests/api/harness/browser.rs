@@ -71,7 +71,8 @@ impl Browser {
 
     async fn call(&mut self, request: RequestBuilder) -> Answer {
         let pairs: Vec<_> = self.cookies.iter().map(|cookie| cookie.stripped().to_string()).collect();
-        let answer = Answer::of(if pairs.is_empty() { request } else { request.header(COOKIE, pairs.join("; ")) }).await;
+        let answer =
+            Answer::of(if pairs.is_empty() { request } else { request.header(COOKIE, pairs.join("; ")) }).await;
         for cookie in answer.cookies() {
             self.keep(cookie);
         }

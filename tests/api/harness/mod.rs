@@ -8,8 +8,10 @@ pub(crate) mod log;
 mod page;
 pub(crate) mod people;
 pub(crate) mod program;
+pub(crate) mod requests;
 mod site;
 pub(crate) mod tools;
+mod walk;
 
 use std::sync::Arc;
 use std::sync::mpsc;

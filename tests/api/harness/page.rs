@@ -55,9 +55,8 @@ impl Page {
     fn walk(&mut self, node: &Handle) {
         match &node.data {
             NodeData::Element { name, attrs, .. } => {
-                let pair = |attribute: &html5ever::Attribute| {
-                    (attribute.name.local.to_string(), attribute.value.to_string())
-                };
+                let pair =
+                    |attribute: &html5ever::Attribute| (attribute.name.local.to_string(), attribute.value.to_string());
                 let attributes = attrs.borrow().iter().map(pair).collect();
                 self.elements.push(Element { name: name.local.to_string(), attributes });
             }
@@ -90,7 +89,8 @@ impl Page {
         assert_eq!(form.attribute("method"), "post");
         let pairs = |name| {
             let with_name = self.named(name).filter(|element| element.attributes.contains_key("name"));
-            let pair = |element: &Element| (element.attribute("name").to_owned(), element.attribute("value").to_owned());
+            let pair =
+                |element: &Element| (element.attribute("name").to_owned(), element.attribute("value").to_owned());
             with_name.map(pair).collect()
         };
         Some(Form { action: form.attribute("action").to_owned(), fields: pairs("input"), buttons: pairs("button") })
