@@ -11,7 +11,7 @@ use crate::harness::people::{
     ALICES_SUBJECT, API, APP, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK, people, with_client,
     without_people,
 };
-use crate::harness::requests::{ask_of_app, ask_of_trusted, ask_of_web, redemption, refresh};
+use crate::harness::requests::{ask_of_app, ask_of_trusted, ask_of_web, mangled, redemption, refresh};
 use crate::harness::{Answer, START, TestServer, claims, header};
 
 /// A verifier that is well formed and belongs to another challenge.
@@ -249,18 +249,6 @@ async fn of_many_that_redeem_one_code_at_once_one_gets_tokens_and_the_grant_is_d
         // RFC 6749 §4.1.2: one of the eight may be a thief, and nobody knows which.
         assert!(!is_live(&server, WEB, &winner.refresh_token()).await);
     }
-}
-
-/// The same text with one bit of one byte after its prefix changed.
-fn mangled(handle: &str) -> Vec<String> {
-    let (prefix, encoded) = handle.split_at(4);
-    let bytes = base64url::decode(encoded).expect("base64url");
-    let flipped = (0..bytes.len()).map(|at| {
-        let mut bytes = bytes.clone();
-        bytes[at] ^= 1;
-        format!("{prefix}{}", base64url::encode(bytes))
-    });
-    flipped.collect()
 }
 
 #[tokio::test]

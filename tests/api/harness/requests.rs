@@ -1,5 +1,7 @@
 //! What clients send: authorization requests and token requests.
 
+use jotsmith::foundation::base64url;
+
 use super::people::{APP, APP_CALLBACK, CHALLENGE, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK};
 use super::{Answer, SECRET, TestServer};
 
@@ -74,6 +76,18 @@ pub(crate) fn redemption(asked: &Parameters, code: &str) -> Parameters {
 /// The token request that refreshes.
 pub(crate) fn refresh(refresh_token: &str) -> Parameters {
     Parameters::new([("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
+}
+
+/// A code or refresh token with one bit changed, once for each byte after its prefix.
+pub(crate) fn mangled(handle: &str) -> Vec<String> {
+    let (prefix, encoded) = handle.split_at(4);
+    let bytes = base64url::decode(encoded).expect("base64url");
+    let flipped = (0..bytes.len()).map(|at| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        format!("{prefix}{}", base64url::encode(bytes))
+    });
+    flipped.collect()
 }
 
 impl TestServer {
