@@ -10,6 +10,7 @@ mod code_redemption;
 mod configuration_errors;
 mod health;
 mod key_set;
+mod login;
 mod logs;
 mod metadata;
 mod offline_verification;

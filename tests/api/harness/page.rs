@@ -73,9 +73,14 @@ impl Page {
         self.named(name).count()
     }
 
-    /// Asserts that its heading and its text hold `words`.
+    /// Asserts that `words` stand on it.
     pub(crate) fn assert_says(&self, words: &str) {
         assert!(self.text.contains(words), "no {words:?}: {}", self.text);
+    }
+
+    /// Every value of an attribute, of whatever elements have it.
+    pub(crate) fn attributes(&self, name: &str) -> Vec<&str> {
+        self.elements.iter().filter_map(|element| element.attributes.get(name)).map(String::as_str).collect()
     }
 
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {

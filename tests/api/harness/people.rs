@@ -29,6 +29,11 @@ pub(crate) const ALICE: &str = "alice";
 pub(crate) const ALICES_SUBJECT: &str = "248289761001";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
+/// Another person, who is only there where a test says so.
+pub(crate) const BOB: &str = "bob";
+pub(crate) const BOBS_SUBJECT: &str = "248289761002";
+pub(crate) const BOBS_PASSWORD: &str = "hunter2hunter2";
+
 /// The pair of RFC 7636 appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -86,6 +91,14 @@ pub(crate) fn people() -> String {
         subject = "{ALICES_SUBJECT}"
         password_hash = "{password_hash}"
         "#
+    )
+}
+
+/// The same configuration with another person. What is appended to it belongs to that one.
+pub(crate) fn with_bob(config: &str) -> String {
+    let password_hash = cheap_hash(BOBS_PASSWORD);
+    format!(
+        "{config}\n[[users]]\nusername = \"{BOB}\"\nsubject = \"{BOBS_SUBJECT}\"\npassword_hash = \"{password_hash}\"\n"
     )
 }
 
