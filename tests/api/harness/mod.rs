@@ -1,12 +1,17 @@
 //! A server in a folder of its own, and a client that follows no redirect.
 
 mod answer;
+pub(crate) mod browser;
 mod clients;
 pub(crate) mod foreign;
 pub(crate) mod log;
+mod page;
+pub(crate) mod people;
 pub(crate) mod program;
+pub(crate) mod requests;
 mod site;
 pub(crate) mod tools;
+mod walk;
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -37,8 +42,14 @@ pub(crate) struct TestServer {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) issuer: String,
     admin: String,
-    pub(crate) reloader: Arc<Reloader>,
     http: Client,
+    served: Option<Served>,
+}
+
+/// The thread that serves; dropping it stops the server and waits for its end.
+struct Served {
+    /// Holds the store, which is closed when nobody does.
+    reloader: Arc<Reloader>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -59,24 +70,27 @@ impl TestServer {
     pub(crate) fn try_start(site: Site) -> Result<Self, String> {
         log::start();
         let clock = Arc::new(ManualClock::at(START));
-        let foundations = Foundations {
-            clock: Arc::clone(&clock) as _,
-            random: Arc::new(OsRandom),
-            slow_hash: SlowHash::new(PoolSize::for_this_machine()),
-        };
-        let (started, starting) = mpsc::channel();
-        let (stop, stopped) = oneshot::channel();
-        let source = site.source();
-        let thread = std::thread::spawn(move || run(source, foundations, &started, stopped));
-        let Started { issuer, admin, reloader } = starting.recv().expect("the server's thread answers")?;
-        let http = Client::builder().redirect(redirect::Policy::none()).build().expect("an HTTP client");
-        Ok(Self { site, clock, issuer, admin, reloader, http, stop: Some(stop), thread: Some(thread) })
+        let (Addresses { issuer, admin }, served) = serve(&site, &clock)?;
+        // Every request has a connection of its own: one that waited would not outlive a restart.
+        let http = Client::builder().redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
+        let http = http.build().expect("an HTTP client");
+        Ok(Self { site, clock, issuer, admin, http, served: Some(served) })
+    }
+
+    /// Stops the server, lets `between` look at its folder, and starts it again, at the same time of its clock.
+    pub(crate) fn restart(&mut self, between: impl FnOnce(&Site)) {
+        drop(self.served.take());
+        self.site.wait_for_the_store();
+        between(&self.site);
+        let (addresses, served) = serve(&self.site, &self.clock).expect("what has started starts again");
+        self.admin = addresses.admin;
+        self.served = Some(served);
     }
 
     /// Writes another configuration and loads it.
     pub(crate) async fn reload(&self, config: &str) -> Result<(), String> {
         self.site.write_config(config);
-        let reloader = Arc::clone(&self.reloader);
+        let reloader = Arc::clone(&self.served.as_ref().expect("it serves").reloader);
         let outcome = tokio::task::spawn_blocking(move || reloader.reload()).await;
         outcome.expect("no panic").map_err(|refused| refused.to_string())
     }
@@ -128,7 +142,7 @@ impl TestServer {
     }
 }
 
-impl Drop for TestServer {
+impl Drop for Served {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             // The thread may have ended already, by a panic that the test reports.
@@ -140,9 +154,28 @@ impl Drop for TestServer {
     }
 }
 
-struct Started {
+/// Serves what is configured at `site` on a thread of its own.
+fn serve(site: &Site, clock: &Arc<ManualClock>) -> Result<(Addresses, Served), String> {
+    let foundations = Foundations {
+        clock: Arc::clone(clock) as _,
+        random: Arc::new(OsRandom),
+        slow_hash: SlowHash::new(PoolSize::for_this_machine()),
+    };
+    let (started, starting) = mpsc::channel();
+    let (stop, stopped) = oneshot::channel();
+    let source = site.source();
+    let thread = std::thread::spawn(move || run(source, foundations, &started, stopped));
+    let Started { addresses, reloader } = starting.recv().expect("the server's thread answers")?;
+    Ok((addresses, Served { reloader, stop: Some(stop), thread: Some(thread) }))
+}
+
+struct Addresses {
     issuer: String,
     admin: String,
+}
+
+struct Started {
+    addresses: Addresses,
     reloader: Arc<Reloader>,
 }
 
@@ -157,8 +190,8 @@ fn run(
             Ok(running) => {
                 let issuer = format!("http://{}", running.public_address());
                 let admin = format!("http://{}", running.admin_address());
-                let reloader = running.reloader();
-                started.send(Ok(Started { issuer, admin, reloader })).expect("the test waits");
+                let addresses = Addresses { issuer, admin };
+                started.send(Ok(Started { addresses, reloader: running.reloader() })).expect("the test waits");
                 running.until(async { drop(stopped.await) }).await.expect("the server ends well");
             }
             Err(error) => started.send(Err(error.to_string())).expect("the test waits"),
