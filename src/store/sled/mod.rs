@@ -1,5 +1,5 @@
-//! The embedded store: sled 0.34.7 behind one [committer](committer), so that an answer is given only when what it rests
-//! on is durable.
+//! The embedded store: sled 0.34.7 behind one committer (`committer.rs`), so that an answer is given only when what it
+//! rests on is durable.
 //!
 //! Every verb is a step over a view of the records, decided inside the committer by the pure rules of the concepts; the
 //! reads beside it see only what is durable. Whatever fails in a commit answers all that took part with
