@@ -6,6 +6,8 @@ RUN cargo build --release --locked && install -D target/release/jotsmith /out/jo
  && install -d -m 0750 /out/home/config /out/home/keys /out/home/data
 
 FROM debian:bookworm-slim
+# The certificates that `jotsmith token verify --jwks https://..` trusts.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 # The program is root's, so that who runs it cannot change it; the three folders are of who runs it. No default.toml: the
 # program carries its defaults, and a volume would keep those of an older one and have them win.
 COPY --from=build /out/jotsmith /usr/local/bin/jotsmith
