@@ -88,12 +88,26 @@ async fn another_issuer_is_refused() {
 #[tokio::test]
 async fn a_setting_that_waits_for_a_restart_is_named_and_the_rest_is_live() {
     let server = TestServer::start(&machine());
-    let listen = format!("127.0.0.1:{}", free_port());
-    let config = format!("{}[server]\nlisten = \"{listen}\"\n", machine().replace("read write", "other"));
-    server.reload(&config).await.expect("a good change");
-    assert_eq!(claims(&server.access_token("").await)["scope"], "other", "at the old address");
-    let is_named = |line: &serde_json::Value| line["setting"] == "server.listen" && line["level"] == "WARN";
-    assert!(log::lines_with("until a restart").iter().any(is_named));
+    let settings = [
+        ("server", "listen", "\"127.0.0.1:1\""),
+        ("server", "admin_listen", "\"127.0.0.1:2\""),
+        ("server", "workers", "3"),
+        ("server", "shutdown_timeout", "\"9s\""),
+        ("store", "url", "\"sled://elsewhere\""),
+        ("store", "durability", "\"periodic\""),
+        ("store", "cache", "\"64MiB\""),
+        ("log", "format", "\"text\""),
+        ("log", "level", "\"warn\""),
+    ];
+    for (at, (section, key, value)) in settings.into_iter().enumerate() {
+        let scope = format!("scope{at}");
+        let client = machine().replace("read write", &scope);
+        server.reload(&format!("{client}[{section}]\n{key} = {value}\n")).await.expect("a good change");
+        assert_eq!(claims(&server.access_token("").await)["scope"], scope, "{key}: at the old address");
+        let name = format!("{section}.{key}");
+        let is_named = |line: &serde_json::Value| line["setting"] == name && line["level"] == "WARN";
+        assert!(log::lines_with("until a restart").iter().any(is_named), "{name}");
+    }
 }
 
 #[tokio::test]

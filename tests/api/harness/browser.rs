@@ -31,12 +31,16 @@ impl TestServer {
 
     /// A browser that comes to the server by a proxy, which is `origin` to it.
     pub(crate) fn browser_at(&self, origin: &str) -> Browser {
-        let (http, server) = (self.http().clone(), self.url(""));
-        Browser { http, server, origin: origin.to_owned(), cookies: Vec::new() }
+        Browser { origin: origin.to_owned(), ..Browser::new(self.http(), &self.url("")) }
     }
 }
 
 impl Browser {
+    /// A browser that has never been at the server that listens at `server`.
+    pub(crate) fn new(http: &Client, server: &str) -> Self {
+        Self { http: http.clone(), server: server.to_owned(), origin: server.to_owned(), cookies: Vec::new() }
+    }
+
     /// Opens a path of the server, as somebody does who follows a client's link.
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         let request = self.http.get(format!("{}{path}", self.server)).header("sec-fetch-site", "cross-site");
