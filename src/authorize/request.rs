@@ -24,6 +24,9 @@ use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
 use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
+/// The longest request, in bytes as it is sent. Sealed into a form field it must be a parameter that may come back.
+const LONGEST_REQUEST: usize = 5 * 1024;
+
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
 
@@ -71,6 +74,9 @@ pub enum RequestRefused {
     /// The request lies somewhere else (RFC 9101 §5).
     #[error("request_uri is not supported")]
     RequestUri,
+    /// Its parameters would not fit into the form that waits for a person.
+    #[error("the request is longer than {LONGEST_REQUEST} bytes")]
+    TooLong,
     /// The client is not registered for this response type.
     #[error("the client may not use this response_type")]
     ResponseTypeNotForClient,
@@ -94,6 +100,7 @@ impl From<RequestRefused> for OAuthError {
             }
             Why::RequestObject => (ErrorCode::RequestNotSupported, "The parameter request is not supported."),
             Why::RequestUri => (ErrorCode::RequestUriNotSupported, "The parameter request_uri is not supported."),
+            Why::TooLong => (ErrorCode::InvalidRequest, "The request is too long."),
             Why::ResponseTypeNotForClient => {
                 (ErrorCode::UnauthorizedClient, "The client is not registered for this response_type.")
             }
@@ -148,7 +155,12 @@ impl AuthorizationRequest {
         // A state that is sent twice is nobody's: none comes back.
         let state = parameters.optional("state").ok().flatten().map(str::to_owned);
         let to = ReturnAddress { target, state };
-        match judge(parameters, client, registrations.resources, now) {
+        let judged = if encoded.len() > LONGEST_REQUEST {
+            Err(RequestRefused::TooLong.into())
+        } else {
+            judge(parameters, client, registrations.resources, now)
+        };
+        match judged {
             Ok(terms) => Ok(Self { client: Arc::clone(client), to, is_redirect_uri_sent, terms }),
             Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
         }

@@ -79,29 +79,36 @@ impl Generate {
     fn signing(self, algorithm: Algorithm) -> Result<(), Failure> {
         let pem = signing_key::generate(algorithm);
         let key = SigningKey::from_pem(pem.as_bytes(), algorithm, None)?;
-        let file = self.out.unwrap_or_else(|| {
+        let usual = {
             let kid = &key.kid()[..KID_IN_FILE_NAME];
-            PathBuf::from(format!("keys/{}-{kid}.pem", algorithm.as_str().to_ascii_lowercase()))
-        });
+            format!("{}-{kid}.pem", algorithm.as_str().to_ascii_lowercase())
+        };
+        let file = self.out.map_or_else(|| in_keys(&usual), Ok)?;
         key_files::create(&file, pem.as_bytes())?;
         let entry = SigningKeyEntry { file: name(&file), kid: None, algorithm, lifecycle: Lifecycle::default() };
-        eprintln!("{} holds a new {algorithm} key, kid {}", file.display(), key.kid());
+        eprintln!("{} holds a new {algorithm} key, kid {}; its place is keys.directory", file.display(), key.kid());
         // The empty line keeps it apart from what it is appended to, which may end without one.
         print!("\n{}", schedule_file::block(&[entry], &[]));
         Ok(())
     }
 
     fn sealing(self) -> Result<(), Failure> {
-        let file = self.out.unwrap_or_else(|| {
-            let random: [u8; 4] = random::bytes(&OsRandom);
-            PathBuf::from(format!("keys/{}.seal", random.map(|byte| format!("{byte:02x}")).concat()))
-        });
+        let random: [u8; 4] = random::bytes(&OsRandom);
+        let usual = format!("{}.seal", random.map(|byte| format!("{byte:02x}")).concat());
+        let file = self.out.map_or_else(|| in_keys(&usual), Ok)?;
         let key = sealing_files::generate(&file, &OsRandom)?;
         let entry = SealingKeyEntry { file: name(&file), lifecycle: Lifecycle::default() };
-        eprintln!("{} holds a new sealing key, id {}", file.display(), key.id());
+        eprintln!("{} holds a new sealing key, id {}; its place is keys.directory", file.display(), key.id());
         print!("\n{}", schedule_file::block(&[], &[entry]));
         Ok(())
     }
+}
+
+/// A file in the usual folder, which is made where it is missing.
+fn in_keys(name: &str) -> std::io::Result<PathBuf> {
+    let folder = Path::new("keys");
+    std::fs::create_dir_all(folder)?;
+    Ok(folder.join(name))
 }
 
 /// A file's name in the configuration, which is in `keys.directory`.

@@ -187,7 +187,8 @@ fn note_unknown_sections(values: &Map<String, Value>, problems: &Problems) {
         let section =
             if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
         if !SECTIONS.contains(&section) {
-            let what = format!("unknown key{}", suggestion(section, &SECTIONS));
+            let known = [&SECTIONS[..], &["include"]].concat();
+            let what = format!("unknown key{}", suggestion(section, &known));
             problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
         }
     }

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::authorize::request::AuthorizationRequest;
 
-use super::browser::Step;
+use super::browser::{Step, show_refusal};
+use super::form;
 use super::state::State;
-use super::{error_response, form};
 
 /// `GET /authorize`.
 pub(super) async fn get(request: HttpRequest, state: Data<State>) -> HttpResponse {
@@ -18,7 +18,7 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>) -> HttpRespons
 pub(super) async fn post(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
     match form::read(&request, body).await {
         Ok(body) => authorize(&request, &body, &state).await,
-        Err(refusal) => error_response::render_refusal(&request, refusal),
+        Err(refusal) => show_refusal(&request, refusal),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
 
 use super::cookies::{CookieKind, Cookies};
+use super::error_response::Refusal;
 use super::live::Live;
 use super::pages::{ConsentPage, LoginPage, MessagePage};
 use super::state::State;
@@ -127,7 +128,7 @@ impl<'a> Step<'a> {
 
     /// Sends an error back to the client, and logs it with its cause.
     pub(super) fn refuse(&self, to: ReturnAddress, error: &OAuthError) -> HttpResponse {
-        error_response::log(self.request, error, StatusCode::FOUND);
+        error_response::log(self.request, error, error_response::status_of_page(error));
         self.redirect(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) })
     }
 
@@ -257,6 +258,15 @@ impl<'a> Step<'a> {
         let cookie = self.cookies().write(kind, value, life, self.now, &*self.state.random);
         add(response, &cookie);
     }
+}
+
+/// A body that could not be read, as a page: the person at the browser is told.
+pub(super) fn show_refusal(request: &HttpRequest, refusal: Refusal) -> HttpResponse {
+    let (error, status) = (refusal.error(), refusal.status());
+    let error_id = error_response::log(request, &error, status);
+    MessagePage { title: "This did not work", text: error.description, error_id: Some(&error_id) }
+        .render(status)
+        .finish()
 }
 
 /// Why the login page is shown again.

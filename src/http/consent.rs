@@ -6,15 +6,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::authorize::interaction::InteractionRefused;
 use crate::protocol::parameters::Parameters;
 
-use super::browser::{CSRF_FIELD, FormAction, REQUEST_FIELD, Step, is_from_elsewhere, stale_form};
+use super::browser::{CSRF_FIELD, FormAction, REQUEST_FIELD, Step, is_from_elsewhere, show_refusal, stale_form};
+use super::form;
 use super::state::State;
-use super::{error_response, form};
 
 /// `POST /consent`.
 pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
     let body = match form::read(&request, body).await {
         Ok(body) => body,
-        Err(refusal) => return error_response::render_refusal(&request, refusal),
+        Err(refusal) => return show_refusal(&request, refusal),
     };
     let live = state.live_for_long();
     let step = Step::new(&request, &state, &live);

@@ -26,7 +26,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    const fn status(self) -> StatusCode {
+    pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
@@ -34,7 +34,7 @@ impl Refusal {
         }
     }
 
-    const fn error(self) -> OAuthError {
+    pub(super) const fn error(self) -> OAuthError {
         let description = match self {
             Self::NotAForm => "The body is not application/x-www-form-urlencoded.",
             Self::TooLong => "The body is longer than 64 KiB.",

@@ -11,17 +11,19 @@ use crate::login::password::LoginRefused;
 use crate::login::session::Session;
 use crate::protocol::parameters::Parameters;
 
-use super::browser::{CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, add, is_from_elsewhere, stale_form};
+use super::browser::{
+    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, add, is_from_elsewhere, show_refusal, stale_form,
+};
 use super::cookies::CookieKind;
 use super::error_response::whole_seconds;
 use super::state::State;
-use super::{error_response, form, network};
+use super::{form, network};
 
 /// `POST /login`.
 pub(super) async fn login(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
     let body = match form::read(&request, body).await {
         Ok(body) => body,
-        Err(refusal) => return error_response::render_refusal(&request, refusal),
+        Err(refusal) => return show_refusal(&request, refusal),
     };
     let live = state.live_for_long();
     let step = Step::new(&request, &state, &live);
@@ -58,7 +60,9 @@ fn resume(step: &Step<'_>, parameters: &Parameters<'_>) -> Result<AuthorizationR
 async fn signed_in(step: &Step<'_>, asked: &AuthorizationRequest, account: &Account) -> HttpResponse {
     metrics::counter!("jotsmith_logins_total", "outcome" => "signed_in").increment(1);
     let lifetime = step.live.lifetimes.session;
-    let session = Session::begin(account, lifetime, step.now, &*step.state.random);
+    // A clock that went back, or another server's that is ahead, must not ask for the password again and again.
+    let auth_time = step.now.max(asked.terms().created_at);
+    let session = Session::begin(account, lifetime, auth_time, &*step.state.random);
     let early_end = match step.state.stores.sessions.early_end(session.sid, &session.subject).await {
         Ok(early_end) => early_end,
         Err(unavailable) => return step.refuse(asked.to().clone(), &unavailable.into()),
@@ -93,7 +97,11 @@ fn again(step: &Step<'_>, asked: &AuthorizationRequest, username: &str, refused:
         ),
     };
     metrics::counter!("jotsmith_logins_total", "outcome" => outcome).increment(1);
-    tracing::info!(login.outcome = outcome, "not signed in");
+    if let LoginRefused::Unavailable(cause) = refused {
+        tracing::error!(login.outcome = outcome, error.cause = %cause, "not signed in");
+    } else {
+        tracing::info!(login.outcome = outcome, "not signed in");
+    }
     let retry_after = wait.map(whole_seconds);
     step.show_login(asked, Some(LoginFailure { status, problem, username, retry_after }))
 }

@@ -7,11 +7,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
 
-use super::browser::{CSRF_FIELD, FormAction, Step, add, is_from_elsewhere, stale_form};
+use super::browser::{CSRF_FIELD, FormAction, Step, add, is_from_elsewhere, show_refusal, stale_form};
 use super::cookies::CookieKind;
 use super::pages::{LogoutPage, MessagePage};
 use super::state::State;
-use super::{endpoint, error_response, form};
+use super::{endpoint, form};
 
 /// `GET /logout`: asks.
 pub(super) async fn ask(request: HttpRequest, state: Data<State>) -> HttpResponse {
@@ -31,7 +31,7 @@ pub(super) async fn ask(request: HttpRequest, state: Data<State>) -> HttpRespons
 pub(super) async fn logout(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
     let body = match form::read(&request, body).await {
         Ok(body) => body,
-        Err(refusal) => return error_response::render_refusal(&request, refusal),
+        Err(refusal) => return show_refusal(&request, refusal),
     };
     let live = state.live_for_long();
     let step = Step::new(&request, &state, &live);

@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
 use crate::foundation::random::Random;
+use crate::foundation::storage::StoreHealth;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
@@ -36,6 +37,8 @@ pub struct Stores {
     pub grants: Arc<dyn GrantStore>,
     /// What was ended early.
     pub sessions: Arc<dyn SessionStore>,
+    /// Whether all of them can be used.
+    pub health: Arc<dyn StoreHealth>,
 }
 
 /// The process: a clock, randomness, the store, and the snapshot of the moment.

@@ -17,6 +17,7 @@ use crate::keys::schedule::{Lifecycle, Scheduled};
 use crate::keys::sealing_files::{self, SealingFileRefused};
 use crate::keys::sealing_ring::{SealingRing, SealingRingRefused};
 use crate::keys::signing_key::{self, SigningKey, SigningKeyRefused};
+use crate::store::sled as store;
 
 use super::{Source, StartError};
 
@@ -58,6 +59,14 @@ pub enum KeysRefused {
     /// The schedule of the new keys cannot be written.
     #[error(transparent)]
     Schedule(#[from] ScheduleFileError),
+    /// Nobody can tell whether the store is new.
+    #[error("cannot look into {}, which store.url names: {reason}", .folder.display())]
+    StoreFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
     /// The folder of the keys cannot be made.
     #[error("cannot make the folder {}, which keys.directory names: {reason}", .folder.display())]
     NoFolder {
@@ -85,7 +94,7 @@ pub fn load_ring(settings: &Settings, now: Timestamp) -> Result<KeyRing, KeysRef
 }
 
 /// The sealing keys that the settings name, judged as a whole.
-pub fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
+pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
     if settings.keys.sealing.is_empty() {
         return Err(KeysRefused::SealingMissing);
     }
@@ -121,7 +130,7 @@ pub(super) fn longest_lifetime(settings: &Settings) -> Duration {
 /// Judges the keys that are configured, without making any: those of each kind, or that the first of that kind may be
 /// made, because the store is new and the settings allow it. What will be made is left out of what it gives.
 pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, KeysRefused> {
-    let may_make = may_make(settings);
+    let may_make = may_make(settings)?;
     let ring = match load_ring(settings, now) {
         Err(KeysRefused::Missing(_)) if may_make => None,
         judged => Some(judged?),
@@ -133,8 +142,11 @@ pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, Key
     Ok(ring)
 }
 
-fn may_make(settings: &Settings) -> bool {
-    settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path)
+fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
+    let folder = &settings.store.path;
+    // A store whose keys are lost is no reason to make new ones, and one that cannot be looked into is not known to be new.
+    let is_new = store::is_new(folder).map_err(|reason| KeysRefused::StoreFolder { folder: folder.clone(), reason })?;
+    Ok(is_new && settings.keys.generate_if_missing == GenerateIfMissing::NewStore)
 }
 
 /// Where no key is configured and the store is new, makes a signing key for every algorithm that is asked for and a
@@ -145,16 +157,11 @@ pub(super) fn make_if_missing(
     random: &dyn Random,
 ) -> Result<Settings, StartError> {
     let is_complete = !settings.keys.signing.is_empty() && !settings.keys.sealing.is_empty();
-    if is_complete || !may_make(&settings) {
+    if is_complete || !may_make(&settings)? {
         return Ok(settings);
     }
     make(&settings, random)?;
     Ok(source.load()?)
-}
-
-/// Whether nothing was ever stored there. A store whose keys are lost is no reason to make new ones.
-fn is_new(store: &Path) -> bool {
-    fs::read_dir(store).map_or(true, |mut entries| entries.next().is_none())
 }
 
 fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
@@ -163,17 +170,32 @@ fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
     if settings.keys.signing.is_empty() {
         for algorithm in algorithms(settings) {
             let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
-            key_files::create(&directory.join(&file), signing_key::generate(algorithm).as_bytes())?;
-            tracing::info!(key.file = %file, key.algorithm = %algorithm, "made the first signing key");
+            let made = key_files::create(&directory.join(&file), signing_key::generate(algorithm).as_bytes());
             let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
+            unless_there(made, || load(directory, &entry).map(drop))?;
+            tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
             schedule_file::append(directory, &[entry], &[])?;
         }
     }
     if settings.keys.sealing.is_empty() {
         let file = "first.seal".to_owned();
-        sealing_files::generate(&directory.join(&file), random)?;
+        let path = directory.join(&file);
+        let made = sealing_files::generate(&path, random).map(drop);
+        unless_there(made, || Ok(sealing_files::read(&path).map(drop)?))?;
         tracing::info!(key.file = %file, "made the first sealing key");
         schedule_file::append(directory, &[], &[SealingKeyEntry { file, lifecycle: Lifecycle::default() }])?;
     }
     Ok(())
+}
+
+/// A first start that was cut off may have made a key and not yet its entry: if the file that is there holds a good key,
+/// it is taken.
+fn unless_there(
+    made: Result<(), KeyFileRefused>,
+    is_good: impl FnOnce() -> Result<(), KeysRefused>,
+) -> Result<(), KeysRefused> {
+    match made {
+        Err(KeyFileRefused::Exists { .. }) => is_good(),
+        made => Ok(made?),
+    }
 }

@@ -16,20 +16,21 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 
-use crate::config::{self, ConfigErrors, Environment, Settings};
+use crate::config::{self, ConfigErrors, Environment, LogSettings, ServerSettings, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, SystemClock};
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
-use crate::store::sled::OpenFailed;
+use crate::store::sled::{OpenFailed, SledStore};
 
 use listen::Listening;
 use signals::Signals;
 
 pub use keys::{KeysRefused, judge as judge_keys, load_ring};
 pub use reload::{ReloadRefused, Reloader};
+pub use signals::OnHangUp;
 
 /// What comes from outside the configuration.
 #[derive(Clone)]
@@ -85,7 +86,9 @@ pub enum StartError {
     #[error("the server cannot go on: {0}")]
     System(#[from] io::Error),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}, which {key} names: {reason}")]
+    #[error(
+        "cannot listen on {address}, which {key} names: {reason}; give it another address, or end what has this one"
+    )]
     Listen {
         /// The setting.
         key: &'static str,
@@ -101,6 +104,7 @@ pub struct Running {
     public: Listening,
     admin: Listening,
     reloader: Arc<Reloader>,
+    store: Arc<SledStore>,
 }
 
 impl Running {
@@ -114,16 +118,17 @@ impl Running {
         let settings = keys::make_if_missing(settings, &source, &*foundations.random)?;
         let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
         let throttle = Arc::new(Throttle::new(&*foundations.random));
-        let (fixed, server) = (Fixed::of(&settings), settings.server.clone());
+        let fixed = Fixed::of(&settings);
+        warn(&settings);
         let live = reload::build_live(settings, &foundations, &throttle)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
         let state = Data::new(State::new(live, clock, random, store::ports(&store)));
-        store::sweep_now_and_then(store, state.clone());
-        let public = listen::public(public, &server, &fixed.issuer, &state)?;
+        store::sweep_now_and_then(Arc::clone(&store), state.clone());
+        let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
         let admin = listen::admin(admin, &state)?;
         tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
         let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
-        Ok(Self { public, admin, reloader })
+        Ok(Self { public, admin, reloader, store })
     }
 
     /// The address of the public port.
@@ -150,50 +155,67 @@ impl Running {
             listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        // The threads of the servers may let go of the store after this one has ended the process.
+        self.store.close();
         public.and(admin)
     }
 }
 
-/// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration again. `started` is called once both ports listen.
-pub fn serve(source: Source, foundations: Foundations, started: impl FnOnce(&Running)) -> Result<(), StartError> {
+/// Serves until SIGTERM or SIGINT; `on_hang_up` says what SIGHUP does. `started` is called once both ports listen.
+pub fn serve(
+    source: Source,
+    foundations: Foundations,
+    on_hang_up: OnHangUp,
+    started: impl FnOnce(&Running) -> io::Result<()>,
+) -> Result<(), StartError> {
     actix_web::rt::System::new().block_on(async {
         // First of all: who sees the server listen may send it a SIGHUP, which ends a process that does not listen to it.
         let signals = Signals::listen()?;
         let running = Running::start(source, foundations)?;
-        started(&running);
+        started(&running)?;
         let reloader = running.reloader();
-        Ok(running.until(signals.until_stop(reloader)).await?)
+        Ok(running.until(signals.until_stop(on_hang_up, reloader)).await?)
     })
+}
+
+/// Says what is allowed and perhaps not meant.
+fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        tracing::warn!(warning = warning.as_str(), "the configuration is allowed, and perhaps not meant");
+    }
 }
 
 /// What two configurations may not differ in while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fixed {
     issuer: Issuer,
-    listen: SocketAddr,
-    admin_listen: SocketAddr,
-    workers: usize,
-    store: PathBuf,
+    server: ServerSettings,
+    store: StoreSettings,
+    log: LogSettings,
 }
 
 impl Fixed {
     fn of(settings: &Settings) -> Self {
         Self {
             issuer: settings.issuer.clone(),
-            listen: settings.server.listen,
-            admin_listen: settings.server.admin_listen,
-            workers: settings.server.workers,
-            store: settings.store.path.clone(),
+            server: settings.server.clone(),
+            store: settings.store.clone(),
+            log: settings.log.clone(),
         }
     }
 
     /// The settings whose new value waits for a restart.
     fn changes(&self, other: &Self) -> Vec<&'static str> {
         let pairs = [
-            ("server.listen", self.listen != other.listen),
-            ("server.admin_listen", self.admin_listen != other.admin_listen),
-            ("server.workers", self.workers != other.workers),
-            ("store.url", self.store != other.store),
+            ("server.listen", self.server.listen != other.server.listen),
+            ("server.admin_listen", self.server.admin_listen != other.server.admin_listen),
+            ("server.workers", self.server.workers != other.server.workers),
+            ("server.shutdown_timeout", self.server.shutdown_timeout != other.server.shutdown_timeout),
+            ("store.url", self.store.path != other.store.path),
+            ("store.durability", self.store.durability != other.store.durability),
+            ("store.cache", self.store.cache_bytes != other.store.cache_bytes),
+            ("log.format", self.log.format != other.log.format),
+            ("log.level", self.log.level != other.log.level),
         ];
         pairs.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
     }

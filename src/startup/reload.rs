@@ -83,6 +83,7 @@ impl Reloader {
             let text = format!("issuer cannot change from {} without a restart", self.fixed.issuer);
             return Err(ReloadRefused(text));
         }
+        super::warn(&settings);
         let clients = settings.clients.iter().count();
         self.state.replace(build_live(settings, &self.foundations, &self.throttle)?);
         tracing::info!(clients, "the configuration is live");

@@ -7,6 +7,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Reloader;
 
+/// What SIGHUP does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnHangUp {
+    /// Loads the configuration again, as for every server.
+    Reload,
+    /// Stops: the terminal is gone, and with it whoever tried something out.
+    Stop,
+}
+
+/// The signals, taken over from the operating system.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -23,13 +33,16 @@ impl Signals {
         })
     }
 
-    /// Waits for the signal to stop; the other one is for `reloader`.
-    pub(super) async fn until_stop(mut self, reloader: Arc<Reloader>) {
+    /// Waits for the signal to stop.
+    pub(super) async fn until_stop(mut self, on_hang_up: OnHangUp, reloader: Arc<Reloader>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => reload(Arc::clone(&reloader)).await,
+                _ = self.hang_up.recv() => match on_hang_up {
+                    OnHangUp::Reload => reload(Arc::clone(&reloader)).await,
+                    OnHangUp::Stop => return,
+                },
             }
         }
     }

@@ -35,7 +35,12 @@ pub(super) fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Ar
 
 /// The ports of a store.
 pub(super) fn ports(store: &Arc<SledStore>) -> Stores {
-    Stores { codes: Arc::clone(store) as _, grants: Arc::clone(store) as _, sessions: Arc::clone(store) as _ }
+    Stores {
+        codes: Arc::clone(store) as _,
+        grants: Arc::clone(store) as _,
+        sessions: Arc::clone(store) as _,
+        health: Arc::clone(store) as _,
+    }
 }
 
 /// Has the store forget what is over, a slice at a time, for as long as the system of actix runs.

@@ -79,6 +79,9 @@ async fn a_client_with_a_list_of_resources_gets_tokens_for_those_alone() {
     refused(&server, &format!("&resource={}", server.issuer)).await;
     // Nor by leaving the parameter out: the default resource, here the issuer, is not on the list (RFC 8707 §2).
     refused(&server, "").await;
+
+    let server = TestServer::start(&format!("default_resource = \"https://api.example.com/\"\n{config}"));
+    assert_eq!(claims(&server.access_token("").await)["aud"], "https://api.example.com");
 }
 
 #[tokio::test]

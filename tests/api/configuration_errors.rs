@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use jotsmith::keys::algorithm::Algorithm;
+use rustix::process::Signal;
 
 use crate::harness::program::{self, Outcome};
 use crate::harness::{Site, TestServer, machine};
@@ -155,9 +156,11 @@ fn a_folder_for_keys_that_cannot_be_made_is_named() {
 #[test]
 fn a_store_whose_keys_are_lost_gets_no_new_ones() {
     let site = Site::new();
-    fs::create_dir(site.folder().join("data")).expect("a folder");
-    fs::write(site.folder().join("data/db"), "what was stored").expect("a file");
     site.write_config(&machine());
+    let (server, _admin) = program::Running::serve(&site);
+    server.signal(Signal::TERM);
+    assert!(server.end().0.success());
+    fs::remove_dir_all(site.folder().join("keys")).expect("removed");
     let said = refused_by_all(site);
     assert!(said.contains("jotsmith keys generate --algorithm ES256") && said.contains("schedule.toml"), "{said}");
 }

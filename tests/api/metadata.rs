@@ -27,10 +27,22 @@ async fn the_document_describes_exactly_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_public_client_makes_none_a_supported_method() {
+async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
     let server = TestServer::start(&(machine() + &public_client("app")));
-    let methods = server.get(PATH).await.json()["token_endpoint_auth_methods_supported"].clone();
-    assert_eq!(methods, json!(["client_secret_basic", "client_secret_post", "none"]));
+    let expected = json!({
+        "issuer": server.issuer,
+        "authorization_endpoint": format!("{}/authorize", server.issuer),
+        "token_endpoint": format!("{}/token", server.issuer),
+        "jwks_uri": format!("{}/.well-known/jwks.json", server.issuer),
+        "scopes_supported": ["read", "write"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    assert_eq!(server.get(PATH).await.json(), expected);
 }
 
 #[tokio::test]

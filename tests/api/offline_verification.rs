@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -119,13 +118,12 @@ async fn verify_with(mut program: impl FnMut() -> Command) {
     }
 }
 
-/// The README's example in a language, which readers copy; it is the one that is tested.
-fn example(language: &str, until_then: &str) -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let Ok(readme) = fs::read_to_string(readme) else { return until_then.to_owned() };
+/// The README's example in a language, which readers copy: so it is what is tested.
+fn example(language: &str) -> &'static str {
+    let readme = include_str!("../../README.md");
     let (_, section) = readme.split_once("\n## Verify a token\n").expect("the README says how to verify a token");
     let (_, code) = section.split_once(&format!("\n```{language}\n")).expect("an example");
-    code.split_once("\n```").expect("its end").0.to_owned()
+    code.split_once("\n```").expect("its end").0
 }
 
 #[tokio::test]
@@ -134,7 +132,7 @@ async fn node_verifies_our_tokens_as_the_readme_says() {
     let folder = tempfile::tempdir().expect("a folder");
     symlink(fs::canonicalize(modules).expect("a folder"), folder.path().join("node_modules")).expect("a link");
     let file = folder.path().join("verify.mjs");
-    fs::write(&file, example("js", include_str!("verify.mjs"))).expect("a file");
+    fs::write(&file, example("js")).expect("a file");
     verify_with(|| {
         let mut node = Command::new("node");
         node.arg(&file);
@@ -146,11 +144,16 @@ async fn node_verifies_our_tokens_as_the_readme_says() {
 #[tokio::test]
 async fn python_verifies_our_tokens_as_the_readme_says() {
     let Some(python) = tools::find("JOTSMITH_TEST_PYTHON") else { return };
-    let program = example("python", include_str!("verify.py"));
     verify_with(|| {
         let mut command = Command::new(&python);
-        command.args(["-c", &program]);
+        command.args(["-c", example("python")]);
         command
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_rust_program_of_the_readme_verifies_our_tokens() {
+    let Some(program) = tools::example("verify") else { return };
+    verify_with(|| Command::new(&program)).await;
 }

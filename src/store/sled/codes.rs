@@ -17,7 +17,7 @@ impl CodeStore for SledStore {
     }
 
     fn read_code(&self, id: Uuid) -> Stored<'_, Option<AuthorizationCode>> {
-        Box::pin(async move { self.durable.read(|records| records.get(Kind::Code, id.as_bytes())) })
+        Box::pin(self.read(move |records| records.get(Kind::Code, id.as_bytes())))
     }
 
     fn redeem(&self, grant: Grant, now: Timestamp) -> Stored<'_, Redemption> {

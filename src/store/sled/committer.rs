@@ -7,26 +7,21 @@
 //! sled's `flush` alone asks the disk for no barrier; the `fdatasync` of ours after it does. Nothing else calls `flush`,
 //! `flush_async` or `transaction`.
 
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
-
-use tokio::sync::oneshot;
 
 use super::durable::Durable;
 use super::mark::{Mark, Marked};
 use super::opening::{self, Database};
-use super::records::{self, COMMITS, Fault, Kind, View, Writes};
+use super::queue::{Job, gone};
+use super::records::{self, COMMITS, Kind, View, Writes};
+use super::rewrite;
 use super::{CommitStep, Probe, codec, unavailable};
 use crate::foundation::clock::Clock;
 use crate::foundation::storage::StoreUnavailable;
 use crate::store::{Durability, StoreOptions};
-
-/// How many steps may wait. One more is refused: it would be answered too late to be of use.
-const QUEUE: usize = 4096;
 
 /// How many steps one batch may hold.
 const LARGEST_BATCH_STEPS: usize = 1024;
@@ -40,102 +35,8 @@ const SYNC_EVERY: Duration = Duration::from_millis(500);
 /// How long after a failed reopening the next is tried, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// How long a caller is told to wait where the queue is full.
-const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
-
-/// The way to the thread. Dropping it waits until the thread has ended, and the store is closed.
-#[derive(Debug)]
-pub(super) struct Committer {
-    queue: Option<SyncSender<Box<dyn Job>>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Committer {
-    /// Starts the thread on a database that is open.
-    pub(super) fn start(worker: Worker) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(QUEUE);
-        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || worker.run(&jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
-    }
-
-    /// Makes a step and waits until it is durable. Dropping the future does not take the step back.
-    pub(super) async fn make<S, T>(&self, step: S) -> Result<T, StoreUnavailable>
-    where
-        S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
-        T: Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let job = Pending { step: Some(step), decided: None, answer };
-        let queue = self.queue.as_ref().expect("there until it is dropped");
-        queue.try_send(Box::new(job)).map_err(|refused| match refused {
-            TrySendError::Full(_) => refuse("too many steps wait for the disk", RETRY_WHEN_FULL),
-            TrySendError::Disconnected(_) => gone(),
-        })?;
-        answered.await.map_err(|_| gone())?
-    }
-}
-
-impl Drop for Committer {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been told already; to panic again would only hide it.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn refuse(cause: &str, retry_after: Duration) -> StoreUnavailable {
-    StoreUnavailable { cause: cause.to_owned(), retry_after }
-}
-
-fn gone() -> StoreUnavailable {
-    refuse("the thread that writes has ended", BACK_OFF.1)
-}
-
-/// A step that waits for its turn, and its caller.
-pub(super) trait Job: Send {
-    /// Makes the step, and keeps its answer.
-    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error>;
-
-    /// Tells the caller, now that the step is durable or is not.
-    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>);
-}
-
-struct Pending<S, T> {
-    step: Option<S>,
-    decided: Option<Result<T, StoreUnavailable>>,
-    answer: oneshot::Sender<Result<T, StoreUnavailable>>,
-}
-
-impl<S, T> Job for Pending<S, T>
-where
-    S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send,
-    T: Send,
-{
-    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error> {
-        let step = self.step.take().expect("a step is made once");
-        self.decided = Some(match step(view) {
-            Ok(answer) => Ok(answer),
-            Err(Fault::Database(cause)) => return Err(cause),
-            // One bad record is no reason to keep the others waiting, and nothing of its step is done.
-            Err(fault) => {
-                view.undo();
-                Err(unavailable(&fault))
-            }
-        });
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>) {
-        let Self { decided, answer, .. } = *self;
-        // A caller that has gone away needs no answer.
-        let _ = answer.send(outcome.and_then(|()| decided.expect("decided before it is answered")));
-    }
-}
-
 /// What the thread owns.
-pub(super) struct Worker {
+pub(super) struct Committer {
     options: StoreOptions,
     clock: Arc<dyn Clock>,
     probe: Box<dyn Probe>,
@@ -159,8 +60,8 @@ enum State {
     Broken { cause: String, next_try: Instant, back_off: Duration },
 }
 
-impl Worker {
-    /// A worker on a database that was just opened. `has_lost_moments`: something that was answered may be missing from
+impl Committer {
+    /// On a database that was just opened. `has_lost_moments`: something that was answered may be missing from
     /// it, so that refresh tokens may be ahead of it.
     pub(super) fn new(
         options: StoreOptions,
@@ -198,7 +99,8 @@ impl Worker {
         Ok(())
     }
 
-    fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+    /// Makes all steps that come, and closes the database when none can come any more.
+    pub(super) fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
         loop {
             let first = match self.volatile_for() {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -210,7 +112,7 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if self.volatile_for().is_some_and(|volatile| volatile >= SYNC_EVERY) {
-                let synced = self.sync_what_is_volatile();
+                let synced = guarded(|| self.sync());
                 // Nobody waits for it: whoever comes next is told.
                 let _ = self.note(synced);
             }
@@ -226,9 +128,7 @@ impl Worker {
         }
         let begun = now();
         let mut batch = vec![first];
-        // sled asserts where it cannot go on.
-        let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch, jobs)));
-        let committed = committed.unwrap_or_else(|_| Err("sled panicked".to_owned()));
+        let committed = guarded(|| self.commit(&mut batch, jobs));
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         metrics::histogram!("jotsmith_store_batch_steps").record(batch.len() as f64);
         metrics::histogram!("jotsmith_store_commit_seconds").record(begun.elapsed().as_secs_f64());
@@ -309,11 +209,6 @@ impl Worker {
         self.mark.write(marked).map_err(|cause| cause.to_string())
     }
 
-    fn sync_what_is_volatile(&mut self) -> Result<(), String> {
-        let synced = panic::catch_unwind(AssertUnwindSafe(|| self.sync()));
-        synced.unwrap_or_else(|_| Err("sled panicked".to_owned()))
-    }
-
     /// How long ago the oldest batch was answered that is not durable.
     fn volatile_for(&self) -> Option<Duration> {
         match &self.state {
@@ -335,8 +230,11 @@ impl Worker {
         self.has_lost_moments |= self.volatile_for().is_some();
         let broken = State::Broken { cause, next_try: now() + back_off, back_off };
         let old = std::mem::replace(&mut self.state, broken);
-        // sled syncs once more when it is dropped, and panics where that fails.
-        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(old)));
+        // sled syncs once more when it is dropped, and panics where that fails. The failure is known already.
+        let _ = guarded(|| {
+            drop(old);
+            Ok(())
+        });
         Err(refused)
     }
 
@@ -347,7 +245,7 @@ impl Worker {
             return Err(StoreUnavailable { cause: cause.clone(), retry_after });
         }
         let back_off = (*back_off * 2).clamp(BACK_OFF.0, BACK_OFF.1);
-        if let Err(cause) = self.reopen() {
+        if let Err(cause) = guarded(|| self.reopen()) {
             tracing::error!(%cause, "the store cannot be opened anew");
             return self.break_with(cause, back_off);
         }
@@ -358,8 +256,10 @@ impl Worker {
     fn reopen(&mut self) -> Result<(), String> {
         self.probe.reach(CommitStep::Reopen).map_err(|cause| cause.to_string())?;
         let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
-        let database = opening::open(&self.options.path, self.options.cache_bytes, Some(marked));
-        let database = database.map_err(|cause| cause.to_string())?;
+        let StoreOptions { path, cache_bytes, .. } = &self.options;
+        let open = || opening::open(path, *cache_bytes, Some(marked)).map_err(|cause| cause.to_string());
+        rewrite::rewrite(path, *cache_bytes, open()?)?;
+        let database = open()?;
         let tree = (*database.tree).clone();
         self.state = State::Open { database, volatile_since: None };
         self.begin()?;
@@ -370,20 +270,26 @@ impl Worker {
     /// Makes the last batches durable and closes the database in good order, if it can.
     fn close(mut self) {
         if self.volatile_for().is_some() {
-            let synced = self.sync_what_is_volatile();
+            let synced = guarded(|| self.sync());
             // Told where it failed; nobody waits for it.
             let _ = self.note(synced);
         }
         self.durable.close(gone());
         let Self { state, mark, commits, .. } = self;
         let State::Open { database, .. } = state else { return };
-        let closed = panic::catch_unwind(AssertUnwindSafe(|| drop(database)));
-        if closed.is_ok()
-            && let Err(cause) = mark.write_and_sync(Marked { in_use: None, commits })
-        {
-            tracing::warn!(%cause, "the store was not marked as closed");
+        let closed = guarded(|| {
+            drop(database);
+            mark.write_and_sync(Marked { in_use: None, commits }).map_err(|cause| cause.to_string())
+        });
+        if let Err(cause) = closed {
+            tracing::warn!(%cause, "the store was not closed in good order");
         }
     }
+}
+
+/// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.
+fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures spans on this machine, and decides nothing of the protocol")]

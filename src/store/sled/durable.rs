@@ -5,23 +5,20 @@
 //! would wait for up to two syncs.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::records::{Fault, Records, Writes};
 use crate::foundation::storage::StoreUnavailable;
 
 /// What readers share with the committer.
-#[derive(Debug)]
 pub(super) struct Durable(RwLock<State>);
 
-#[derive(Debug)]
 enum State {
     Open(Tree),
     Closed(StoreUnavailable),
 }
 
 /// The tree, as it was before the batch that is on its way.
-#[derive(Debug)]
 pub(super) struct Tree {
     tree: sled::Tree,
     before: HashMap<Vec<u8>, Option<sled::IVec>>,
@@ -42,9 +39,14 @@ impl Durable {
         Self(RwLock::new(State::Open(Tree { tree, before: HashMap::new() })))
     }
 
+    /// Whether the database has failed and has to be opened anew first.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(&*self.lock(), State::Closed(_))
+    }
+
     /// Reads. No batch begins to change the tree meanwhile.
     pub(super) fn read<T>(&self, read: impl FnOnce(&Tree) -> Result<T, Fault>) -> Result<T, StoreUnavailable> {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.lock() {
             State::Open(tree) => read(tree).map_err(|fault| super::unavailable(&fault)),
             State::Closed(unavailable) => Err(unavailable.clone()),
         }
@@ -77,7 +79,11 @@ impl Durable {
         *self.write() = State::Open(Tree { tree, before: HashMap::new() });
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+    fn lock(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
         // A read that panicked changed nothing.
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

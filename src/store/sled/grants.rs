@@ -17,7 +17,7 @@ impl GrantStore for SledStore {
     }
 
     fn read_grant(&self, id: Uuid) -> Stored<'_, Option<Grant>> {
-        Box::pin(async move { self.durable.read(|records| read(records, id)) })
+        Box::pin(self.read(move |records| read(records, id)))
     }
 
     fn rotate(&self, id: Uuid, presented: u32, now: Timestamp, policy: RotationPolicy) -> Stored<'_, Rotation> {

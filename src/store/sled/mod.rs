@@ -13,26 +13,29 @@ mod expiry;
 mod grants;
 mod mark;
 mod opening;
+mod queue;
 mod records;
+mod rewrite;
 mod sessions;
 
-use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, io};
 
-use self::committer::{Committer, Worker};
+use self::committer::Committer;
 use self::durable::Durable;
 use self::mark::Mark;
 pub use self::opening::OpenFailed;
+use self::queue::Queue;
 use self::records::{Fault, View};
 use super::{Durability, StoreOptions};
 use crate::foundation::clock::Clock;
-use crate::foundation::storage::StoreUnavailable;
+use crate::foundation::storage::{StoreHealth, StoreUnavailable};
 
 /// The embedded store. Dropping it makes the last steps durable and closes the database.
-#[derive(Debug)]
 pub struct SledStore {
-    committer: Committer,
+    queue: Queue,
     durable: Arc<Durable>,
     /// The key up to which the sweeper has come.
     swept: Mutex<Vec<u8>>,
@@ -54,14 +57,15 @@ impl SledStore {
         let folder = options.path.clone();
         opening::make_folder(&folder)?;
         let (mark, marked) = Mark::lock(&folder)?;
+        opening::close_to_others(&folder)?;
         let database = opening::open(&folder, options.cache_bytes, marked)?;
         let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
-        let mut worker = Worker::new(options, clock, probe, mark, database, has_lost_moments);
-        let durable = worker.durable();
+        let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
+        let durable = committer.durable();
         let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
-        worker.begin().map_err(failed)?;
-        let committer = Committer::start(worker).map_err(|cause| OpenFailed::io(&folder, &cause))?;
-        Ok(Self { committer, durable, swept: Mutex::default(), is_new: marked.is_none() })
+        committer.begin().map_err(failed)?;
+        let queue = Queue::start(|jobs| committer.run(jobs)).map_err(|cause| OpenFailed::io(&folder, &cause))?;
+        Ok(Self { queue, durable, swept: Mutex::default(), is_new: marked.is_none() })
     }
 
     /// Whether there was no store before it was opened.
@@ -69,12 +73,49 @@ impl SledStore {
         self.is_new
     }
 
+    /// Closes it: makes what waits durable, and takes no further step. To be called before a process ends, for its other
+    /// threads may still hold the store when it does.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
     /// Makes a step, durably.
     async fn make<T: Send + 'static>(
         &self,
         step: impl FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreUnavailable> {
-        self.committer.make(step).await
+        self.queue.make(step).await
+    }
+
+    /// Reads what is durable.
+    async fn read<T>(&self, read: impl FnOnce(&durable::Tree) -> Result<T, Fault>) -> Result<T, StoreUnavailable> {
+        if self.durable.is_closed() {
+            // A step that does nothing, for every step first opens the database anew.
+            self.make(|_| Ok(())).await?;
+        }
+        self.durable.read(read)
+    }
+}
+
+impl fmt::Debug for SledStore {
+    /// Not what it holds, which sled would print.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SledStore").field("is_new", &self.is_new).finish_non_exhaustive()
+    }
+}
+
+impl StoreHealth for SledStore {
+    fn health(&self) -> Result<(), StoreUnavailable> {
+        self.durable.read(|_| Ok(()))
+    }
+}
+
+/// Whether nothing was ever stored in a folder: it is not there, or holds nothing.
+pub fn is_new(folder: &Path) -> io::Result<bool> {
+    match mark::has_content(folder) {
+        Ok(has_content) => Ok(!has_content),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -6,6 +6,7 @@
 //!   jotsmith.store        lock, format, and how much was promised
 //!   records/              what sled owns: db, conf, blobs/, snap.*
 //!   before-opening        a copy of records/db while it is being opened, never longer
+//!   rewritten/            a fresh records/ while it is being written, or an old one that is being removed
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,21 +14,32 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
 
 use super::mark::Marked;
 use super::records::{self, COMMITS};
+use super::rewrite;
 
 /// Where sled keeps the records.
-const RECORDS: &str = "records";
+pub(super) const RECORDS: &str = "records";
 
 /// The file of all records in [`RECORDS`].
-const DATABASE: &str = "db";
+pub(super) const DATABASE: &str = "db";
 
 /// The copy of the database file as it was before it was opened.
 const KEPT: &str = "before-opening";
 
 /// The same while it is being written.
 const KEPT_IN_PART: &str = "before-opening.part";
+
+/// The least that sled can work with, in bytes; below it, it asserts.
+const SMALLEST_CACHE: u64 = 64 * 1024;
+
+/// How often, and after how long each time, it is asked whether a dropped handle is gone.
+const RELEASE_TRIES: u32 = 400;
+const RELEASE_WAIT: Duration = Duration::from_millis(5);
 
 /// Why a store could not be opened. Nothing that it held is lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +91,6 @@ impl OpenFailed {
 }
 
 /// The database, open. Dropping it closes it.
-#[derive(Debug)]
 pub(super) struct Database {
     pub tree: sled::Db,
     /// The same file once more, for the sync that sled leaves out.
@@ -91,7 +102,12 @@ pub(super) struct Database {
 /// Makes the folder where it is missing, for its owner alone.
 pub(super) fn make_folder(folder: &Path) -> Result<(), OpenFailed> {
     let failed = |cause| OpenFailed::io(folder, &cause);
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)
+}
+
+/// Takes the folder of a store, whose lock is held, from other users. One that is somebody else's is left as it is.
+pub(super) fn close_to_others(folder: &Path) -> Result<(), OpenFailed> {
+    let failed = |cause| OpenFailed::io(folder, &cause);
     let permissions = fs::metadata(folder).map_err(failed)?.permissions();
     if permissions.mode() & 0o077 != 0
         && let Err(cause) = fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
@@ -106,11 +122,12 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), OpenFailed> {
 pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> Result<Database, OpenFailed> {
     let records = folder.join(RECORDS);
     let failed = |cause| OpenFailed::io(folder, &cause);
-    put_back(folder).map_err(failed)?;
+    put_back(folder).and_then(|()| rewrite::remove_leftovers(folder)).map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
+    wait_until_released(folder, &records.join(DATABASE))?;
     keep(folder);
     let opened = open_checked(folder, &records, cache_bytes, marked);
     match opened {
@@ -124,6 +141,30 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
             Err(error)
         }
     }
+}
+
+/// Waits until a handle on the same file is gone that was just dropped. sled's threads let go of it one after the other,
+/// and tell nobody.
+pub(super) fn wait_until_released(folder: &Path, database: &Path) -> Result<(), OpenFailed> {
+    let failed = |cause| OpenFailed::io(folder, &cause);
+    let file = match File::open(database) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(failed)?,
+    };
+    for _ in 0..RELEASE_TRIES {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // Given back when the file is closed here, for sled to take.
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) => wait(),
+            Err(errno) => return Err(failed(errno.into())),
+        }
+    }
+    Err(OpenFailed::InUse { folder: folder.to_owned() })
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no event to wait for: sled tells nobody")]
+fn wait() {
+    std::thread::sleep(RELEASE_WAIT);
 }
 
 fn open_checked(
@@ -154,10 +195,10 @@ fn open_checked(
     Ok(Database { tree, file, commits })
 }
 
-fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
+pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
     let config = sled::Config::new()
         .path(records)
-        .cache_capacity(cache_bytes)
+        .cache_capacity(cache_bytes.max(SMALLEST_CACHE))
         .mode(sled::Mode::LowSpace)
         // The committer alone flushes, and knows when.
         .flush_every_ms(None);
@@ -212,7 +253,12 @@ fn keep(folder: &Path) {
         return;
     }
     let part = folder.join(KEPT_IN_PART);
-    let kept = fs::copy(&database, &part).and_then(|_| fs::rename(&part, folder.join(KEPT)));
+    let kept = fs::copy(&database, &part).and_then(|_| {
+        // On the disk before it has the name by which it would be brought back: half a copy must never be.
+        File::open(&part)?.sync_all()?;
+        fs::rename(&part, folder.join(KEPT))?;
+        File::open(folder)?.sync_all()
+    });
     if let Err(cause) = kept {
         tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
     }

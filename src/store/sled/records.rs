@@ -132,21 +132,22 @@ impl<'a> View<'a> {
         let range = (Bound::Excluded(key), Bound::Unbounded);
         let entries = self.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
             let (key, value) = entry?;
-            Ok((key.to_vec(), self.written(&key).unwrap_or_else(|| Some(value.to_vec()))))
+            let value = self.written(&key).cloned().unwrap_or_else(|| Some(value.to_vec()));
+            Ok((key.to_vec(), value))
         });
         entries.collect()
     }
 
     /// What the batch has made of a key, if it has touched it.
-    fn written(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
-        self.own.get(key).or_else(|| self.earlier.get(key)).cloned()
+    fn written(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        self.own.get(key).or_else(|| self.earlier.get(key))
     }
 }
 
 impl Records for View<'_> {
     fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         match self.written(key) {
-            Some(value) => Ok(value),
+            Some(value) => Ok(value.clone()),
             None => Ok(self.tree.get(key)?.map(|bytes| bytes.to_vec())),
         }
     }

@@ -18,7 +18,7 @@ impl SessionStore for SledStore {
     }
 
     fn early_end<'a>(&'a self, sid: SessionId, subject: &'a str) -> Stored<'a, EarlyEnd> {
-        Box::pin(async move { self.durable.read(|records| early_end(records, sid, subject)) })
+        Box::pin(self.read(move |records| early_end(records, sid, subject)))
     }
 }
 

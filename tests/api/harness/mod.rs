@@ -91,8 +91,8 @@ impl TestServer {
     pub(crate) async fn reload(&self, config: &str) -> Result<(), String> {
         self.site.write_config(config);
         let reloader = Arc::clone(&self.served.as_ref().expect("it serves").reloader);
-        let reloaded = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        reloaded.expect("no panic").map_err(|refused| refused.to_string())
+        let outcome = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        outcome.expect("no panic").map_err(|refused| refused.to_string())
     }
 
     /// Moves the clock.

@@ -1,7 +1,8 @@
 //! What every store must do, written against its ports alone.
 
-use std::sync::{Arc, Barrier};
-use std::thread;
+mod races;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use jotsmith::authorize::code::AuthorizationCode;
@@ -18,6 +19,7 @@ use jotsmith::store::{Store, Swept};
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::refresh_rotation::RotationPolicy;
 use jotsmith::tokens::store::Rotation;
+pub(crate) use races::*;
 use uuid::Uuid;
 
 /// Makes a test of every rule for the backend in the module `$backend`, which has `fresh()`, a new store, and
@@ -69,11 +71,9 @@ pub(crate) const BEGIN: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(crate) const IDLE: Duration = Duration::from_hours(24);
 pub(crate) const ABSOLUTE: Duration = Duration::from_hours(240);
 pub(crate) const POLICY: RotationPolicy = RotationPolicy { retry_window: Duration::from_secs(30), idle: IDLE };
-const STRICT: RotationPolicy = RotationPolicy { retry_window: Duration::ZERO, idle: IDLE };
+pub(crate) const STRICT: RotationPolicy = RotationPolicy { retry_window: Duration::ZERO, idle: IDLE };
 const CODE_LIFETIME: Duration = Duration::from_mins(1);
 const TOMBSTONE: Duration = Duration::from_hours(1);
-const ROUNDS: usize = 1000;
-const RACERS: usize = 8;
 
 /// Waits for an answer.
 pub(crate) fn answer<T>(stored: Stored<'_, T>) -> T {
@@ -124,7 +124,7 @@ pub(crate) fn grant_of(code: &AuthorizationCode) -> Grant {
         absolute_expires_at: code.created_at + ABSOLUTE,
         generation: 0,
         rotated_at: code.created_at,
-        code_challenge: code.code_challenge.clone(),
+        code_challenge: code.code_challenge,
         redirect_uri: code.redirect_uri.clone(),
         is_resynchronised: false,
         revoked_at: None,
@@ -373,91 +373,6 @@ pub(crate) fn the_sweeper_goes_on_where_it_stopped(store: &Shared) {
     // And from the start again.
     answer(store.put_code(code_of("alice")));
     assert_eq!(sweep(store, after(60), 1000).removed, 1);
-}
-
-/// Lets [`RACERS`] threads make the same step for each of [`ROUNDS`] subjects of the race at the same time; what each
-/// subject's racers got.
-fn race<T, A>(store: &Shared, subjects: &[T], step: fn(Shared, T) -> Stored<'static, A>) -> Vec<Vec<A>>
-where
-    T: Clone + Send + Sync,
-    A: Send + 'static,
-{
-    let start = Barrier::new(RACERS);
-    let racer = || {
-        start.wait();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async {
-            let mut answers = Vec::new();
-            for slice in subjects.chunks(100) {
-                let steps = slice.iter().map(|subject| tokio::spawn(step(Arc::clone(store), subject.clone())));
-                for answered in steps.collect::<Vec<_>>() {
-                    answers.push(answered.await.expect("no panic").expect("the store answers"));
-                }
-            }
-            answers
-        })
-    };
-    let mut columns = thread::scope(|scope| {
-        let threads: Vec<_> = (0..RACERS).map(|_| scope.spawn(racer)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic").into_iter()).collect::<Vec<_>>()
-    });
-    subjects
-        .iter()
-        .map(|_| columns.iter_mut().map(|column| column.next().expect("one answer a round")).collect())
-        .collect()
-}
-
-pub(crate) fn of_racing_redeemers_one_wins(store: &Shared) {
-    let codes: Vec<_> = (0..ROUNDS).map(|_| code_of("alice")).collect();
-    put_all(store, &codes, |store, code| Box::pin(async move { store.put_code(code).await }));
-    let rounds = race(store, &codes, |store, code| Box::pin(async move { store.redeem(grant_of(&code), BEGIN).await }));
-    assert_eq!(rounds.len(), ROUNDS);
-    for (code, answers) in codes.iter().zip(rounds) {
-        let grant = grant_of(code);
-        assert_eq!(answers.iter().filter(|answer| **answer == Redemption::Redeemed).count(), 1);
-        let others = answers.into_iter().filter(|answer| *answer != Redemption::Redeemed);
-        assert!(others.into_iter().all(|answer| answer == Redemption::AlreadyRedeemed(grant.clone())));
-    }
-}
-
-fn put_all<T: Clone + Send + 'static>(store: &Shared, subjects: &[T], put: fn(Shared, T) -> Stored<'static, ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
-        let puts = subjects.iter().map(|subject| tokio::spawn(put(Arc::clone(store), subject.clone())));
-        for put in puts.collect::<Vec<_>>() {
-            put.await.expect("no panic").expect("the store answers");
-        }
-    });
-}
-
-fn put_grants(store: &Shared) -> Vec<Grant> {
-    let grants: Vec<_> = (0..ROUNDS).map(|_| grant_of(&code_of("alice"))).collect();
-    put_all(store, &grants, |store, grant| Box::pin(async move { store.put_grant(grant).await }));
-    grants
-}
-
-pub(crate) fn of_racing_rotators_one_wins_and_the_others_retry(store: &Shared) {
-    let grants = put_grants(store);
-    let rounds =
-        race(store, &grants, |store, grant| Box::pin(async move { store.rotate(grant.id, 0, BEGIN, POLICY).await }));
-    for (grant, answers) in grants.iter().zip(rounds) {
-        let next = Grant { generation: 1, ..grant.clone() };
-        let count = |expected: Rotation| answers.iter().filter(|answer| **answer == expected).count();
-        assert_eq!(count(Rotation::Rotated(next.clone())), 1);
-        assert_eq!(count(Rotation::Retried(next)), RACERS - 1);
-    }
-}
-
-pub(crate) fn of_racing_strict_rotators_one_wins(store: &Shared) {
-    let grants = put_grants(store);
-    let rounds =
-        race(store, &grants, |store, grant| Box::pin(async move { store.rotate(grant.id, 0, BEGIN, STRICT).await }));
-    for answers in rounds {
-        let is = |kind: fn(&Rotation) -> bool| answers.iter().filter(|answer| kind(answer)).count();
-        assert_eq!(is(|answer| matches!(answer, Rotation::Rotated(_))), 1);
-        assert_eq!(is(|answer| matches!(answer, Rotation::Reused(_))), 1);
-        assert_eq!(is(|answer| matches!(answer, Rotation::Revoked)), RACERS - 2);
-    }
 }
 
 pub(crate) fn a_recovered_store_lets_a_token_ahead_of_it_through_once(store: &Shared) {

@@ -1,0 +1,113 @@
+//! The steps that wait for the committer, and how their callers are answered.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::records::{Fault, View};
+use super::unavailable;
+use crate::foundation::storage::StoreUnavailable;
+
+/// How many steps may wait. One more is refused: it would be answered too late to be of use.
+const LONGEST: usize = 4096;
+
+/// The way to the thread that makes the steps. Dropping it waits until that has ended.
+#[derive(Debug)]
+pub(super) struct Queue {
+    jobs: RwLock<Option<SyncSender<Box<dyn Job>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Queue {
+    /// Starts a thread that takes what waits, until nothing more can come.
+    pub(super) fn start(take: impl FnOnce(&Receiver<Box<dyn Job>>) + Send + 'static) -> io::Result<Self> {
+        let (sender, jobs) = mpsc::sync_channel(LONGEST);
+        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || take(&jobs))?;
+        Ok(Self { jobs: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Makes a step and waits until it is durable. Dropping the future does not take the step back.
+    pub(super) async fn make<S, T>(&self, step: S) -> Result<T, StoreUnavailable>
+    where
+        S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Pending { step: Some(step), decided: None, answer };
+        self.send(Box::new(job))?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    fn send(&self, job: Box<dyn Job>) -> Result<(), StoreUnavailable> {
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        jobs.as_ref().ok_or_else(gone)?.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => unavailable(&"too many steps wait for the disk"),
+            TrySendError::Disconnected(_) => gone(),
+        })
+    }
+
+    /// Takes no further step, and returns when those that wait are made and the thread has ended.
+    pub(super) fn close(&self) {
+        *self.jobs.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the thread has been told already; to panic again would only hide it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What a caller is told when nobody makes steps any more.
+pub(super) fn gone() -> StoreUnavailable {
+    unavailable(&"the thread that writes has ended")
+}
+
+/// A step that waits for its turn, and its caller.
+pub(super) trait Job: Send {
+    /// Makes the step, and keeps its answer.
+    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error>;
+
+    /// Tells the caller, now that the step is durable or is not.
+    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>);
+}
+
+struct Pending<S, T> {
+    step: Option<S>,
+    decided: Option<Result<T, StoreUnavailable>>,
+    answer: oneshot::Sender<Result<T, StoreUnavailable>>,
+}
+
+impl<S, T> Job for Pending<S, T>
+where
+    S: FnOnce(&mut View<'_>) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn decide(&mut self, view: &mut View<'_>) -> Result<(), sled::Error> {
+        let step = self.step.take().expect("a step is made once");
+        self.decided = Some(match step(view) {
+            Ok(answer) => Ok(answer),
+            Err(Fault::Database(cause)) => return Err(cause),
+            // One bad record is no reason to keep the others waiting, and nothing of its step is done.
+            Err(fault) => {
+                view.undo();
+                Err(unavailable(&fault))
+            }
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreUnavailable>) {
+        let Self { decided, answer, .. } = *self;
+        // A caller that has gone away needs no answer.
+        let _ = answer.send(outcome.and_then(|()| decided.expect("decided before it is answered")));
+    }
+}
