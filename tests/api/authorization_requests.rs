@@ -286,6 +286,19 @@ async fn a_state_comes_back_byte_for_byte_with_an_error_and_with_a_code() {
 }
 
 #[tokio::test]
+async fn the_longest_request_leads_to_a_code_and_a_longer_one_goes_back() {
+    let server = TestServer::start(&people());
+    let without = ask_of_web().without("state");
+    let asked = |more: usize| {
+        let state = "x".repeat(5 * 1024 - without.encoded().len() - "&state=".len() + more);
+        without.clone().with("state", &state)
+    };
+    let longest = asked(0);
+    assert_eq!(server.browser().consent(&longest).await.sent_back()["state"], longest.get("state").expect("one"));
+    assert_sent_back(&server, &asked(1), "invalid_request").await;
+}
+
+#[tokio::test]
 async fn the_query_of_a_redirect_uri_is_kept() {
     let uri = "https://web.example.com/cb?tenant=a%20b&x=";
     let server = TestServer::start(&with_client(&people(), WEB, &format!("redirect_uris = [\"{uri}\"]")));

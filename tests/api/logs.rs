@@ -8,50 +8,15 @@ use jotsmith::clients::ClientSecretHash;
 use jotsmith::foundation::base64url;
 use jotsmith::foundation::digest::sha256;
 use jotsmith::foundation::password_hash::{Cost, Password, PasswordHash};
-use jotsmith::foundation::random::{self, OsRandom};
+use jotsmith::foundation::random::OsRandom;
 use jotsmith::keys::algorithm::Algorithm;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
+use crate::harness::log::{Secrets, secret};
 use crate::harness::{
     Answer, CLIENT_CREDENTIALS, MACHINE, START, Site, TestServer, log, machine, machine_with_secrets,
 };
-
-/// A secret that no other test knows.
-fn secret() -> String {
-    base64url::encode(random::bytes::<24>(&OsRandom))
-}
-
-/// What a request sent and got that nobody may find in the log.
-#[derive(Default)]
-struct Secrets(Vec<String>);
-
-impl Secrets {
-    fn add(&mut self, secret: impl Into<String>) {
-        self.0.push(secret.into());
-    }
-
-    /// A token whole, and each part of it that is its own.
-    fn add_token(&mut self, answer: &Answer) {
-        let token = answer.access_token();
-        self.0.extend(token.split('.').skip(1).map(str::to_owned));
-        self.0.push(token);
-    }
-
-    /// Asserts that none is anywhere in the log, in any of the ways in which bytes are written.
-    fn assert_none_is_logged(&self) {
-        let text = log::text();
-        for secret in &self.0 {
-            let debug = format!("{:?}", secret.as_bytes());
-            let hex = format!("{:02x?}", secret.as_bytes()).replace(", ", "");
-            for form in [secret, &STANDARD.encode(secret), debug.trim_matches(['[', ']']), hex.trim_matches(['[', ']'])]
-            {
-                let line = text.lines().find(|line| line.contains(form));
-                assert_eq!(line, None, "{secret} is logged");
-            }
-        }
-    }
-}
 
 #[tokio::test]
 async fn no_secret_hash_token_or_header_is_ever_logged() {
@@ -99,13 +64,13 @@ async fn no_secret_hash_token_or_header_is_ever_logged() {
     for written in [generated_hash.as_str(), generated_hash.trim_start_matches("sha256:"), &chosen_hash] {
         secrets.add(written);
     }
-    secrets.0.extend(chosen_hash.rsplit('$').take(2).map(str::to_owned));
-    secrets.0.extend([generated, chosen, wrong, in_query, in_path, in_bearer].into_iter().flat_map(|secret| {
+    secrets.add_all(chosen_hash.rsplit('$').take(2).map(str::to_owned));
+    secrets.add_all([generated, chosen, wrong, in_query, in_path, in_bearer].into_iter().flat_map(|secret| {
         let digest = base64url::encode(sha256(&secret));
         [secret, digest]
     }));
     let pem = fs::read_to_string(&key.file).expect("a key");
-    secrets.0.extend(pem.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned));
+    secrets.add_all(pem.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned));
     secrets.assert_none_is_logged();
     assert!(log::text().contains("\"TRACE\"") || log::text().contains("\"DEBUG\""), "the finest level is on");
 }

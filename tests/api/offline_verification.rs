@@ -64,7 +64,8 @@ fn forgeries(token: &str) -> Vec<String> {
     ]
 }
 
-fn is_good(keys: &[CoreJsonWebKey], token: &str) -> bool {
+/// Whether one of the published keys has signed the token, as the crate `openidconnect` sees it.
+pub(crate) fn is_good(keys: &[CoreJsonWebKey], token: &str) -> bool {
     let (signing_input, signature) = token.rsplit_once('.').expect("three parts");
     let head = header(token);
     let algorithm: CoreJwsSigningAlgorithm = serde_json::from_value(head["alg"].clone()).expect("an algorithm");
