@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jotsmith::keys::algorithm::Algorithm;
 use serde_json::json;
 
-use crate::harness::{CLIENT_CREDENTIALS, Site, TestServer, claims, free_port, header, log, machine};
+use crate::harness::{CLIENT_CREDENTIALS, Site, TestServer, claims, header, log, machine};
 
 #[tokio::test]
 async fn a_good_change_is_live_at_once() {
