@@ -6,8 +6,8 @@ use std::time::Duration;
 use jotsmith::foundation::base64url;
 use oauth2::basic::{BasicClient, BasicErrorResponseType};
 use oauth2::{
-    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, PkceCodeChallenge, RedirectUrl, RequestTokenError,
-    Scope, TokenResponse as _, TokenUrl,
+    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, PkceCodeChallenge, RedirectUrl, RefreshToken,
+    RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKeySet};
 use openidconnect::{IssuerUrl, JsonWebKeySetUrl, Nonce};
@@ -75,7 +75,7 @@ async fn the_crate_oauth2_goes_from_the_link_to_a_refreshed_token() {
         assert_ne!(successor.secret(), refresh_token.secret());
         // The answer was lost, and the library asks again.
         let again = refresh().await.expect("tokens");
-        assert_eq!(again.refresh_token().map(|token| token.secret()), Some(successor.secret()));
+        assert_eq!(again.refresh_token().map(RefreshToken::secret), Some(successor.secret()));
         server.advance(Duration::from_mins(1));
         let Err(RequestTokenError::ServerResponse(error)) = refresh().await else { panic!("used again") };
         assert_eq!(*error.error(), BasicErrorResponseType::InvalidGrant);

@@ -44,8 +44,8 @@ async fn no_password_code_token_cookie_verifier_or_state_is_ever_logged() {
     let consent = browser.sign_in_as(&login, "carol", &password).await;
     add_form(&mut secrets, &consent);
     add_cookies(&mut secrets, &browser);
-    let stale = browser.submit(&consent.form().press("allow").fill("csrf", &unknown)).await;
-    assert_eq!(stale.status, 400);
+    let forged = browser.submit(&consent.form().press("allow").fill("csrf", &unknown)).await;
+    assert_eq!(forged.status, 400);
     let refused = asked.clone().with("scope", &unknown).and("login_hint", &typed_as_name);
     browser.authorize(&refused).await.assert_sent_back(&server, &refused, "invalid_scope");
     let elsewhere = asked.clone().with("redirect_uri", &format!("https://evil.example.com/{unknown}"));

@@ -2,6 +2,7 @@
 //! they stay with our server. An answer to a client ends the walk.
 
 use actix_web::cookie::Cookie;
+use actix_web::cookie::time::Duration;
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder};
 
@@ -98,7 +99,7 @@ impl Browser {
         assert!(is_bound || !cookie.name().starts_with("__Host-"), "a browser refuses {cookie}");
         assert!(cookie.to_string().len() <= 4096, "a browser refuses {cookie}");
         self.cookies.retain(|kept| kept.name() != cookie.name());
-        if cookie.max_age().is_none_or(actix_web::cookie::time::SignedDuration::is_positive) {
+        if cookie.max_age().is_none_or(Duration::is_positive) {
             self.cookies.push(cookie);
         }
     }

@@ -112,7 +112,7 @@ impl Form {
     /// What stands in a field.
     pub(crate) fn value(&self, name: &str) -> &str {
         let field = self.fields.iter().find(|(own, _)| own == name);
-        field.map_or_else(|| panic!("no field {name}: {:?}", self.fields), |(_, value)| value.as_str())
+        &field.unwrap_or_else(|| panic!("no field {name}: {:?}", self.fields)).1
     }
 
     /// The same form with something else in a field that it has.

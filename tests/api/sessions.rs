@@ -1,0 +1,183 @@
+//! Sessions: their cookies, how long they last, and what ends them before.
+
+use std::time::Duration;
+
+use actix_web::cookie::time::Duration as CookieDuration;
+use actix_web::cookie::{Cookie, SameSite};
+
+use crate::harness::browser::Browser;
+use crate::harness::people::{
+    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, TRUSTED, people, with_bob, with_password, without_people,
+};
+use crate::harness::requests::{ask_of_trusted, ask_of_web, redemption};
+use crate::harness::{START, TestServer, claims};
+
+/// Who this browser is signed in as, by the token that comes of it; `None`: nobody.
+async fn subject(server: &TestServer, browser: &mut Browser) -> Option<String> {
+    let asked = ask_of_trusted();
+    let answer = browser.authorize(&asked).await;
+    if answer.is_login() {
+        return None;
+    }
+    let tokens = server.token(TRUSTED, &redemption(&asked, &answer.code())).await;
+    claims(&tokens.access_token())["sub"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_person_signs_in_once_and_is_known_from_then_on() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    let page = browser.authorize(&ask_of_trusted()).await;
+    assert_eq!(page.status, 200);
+    page.page().assert_says("Sign in to continue to Our own");
+    let answer = browser.sign_in(&page).await;
+    assert_eq!(answer.status, 303, "never 307: a browser would send the password on");
+    assert!(answer.code().starts_with("jsc_"));
+    assert_eq!((answer.header("cache-control"), answer.header("referrer-policy")), ("no-store", "no-referrer"));
+    assert_eq!(subject(&server, &mut browser).await.as_deref(), Some(ALICES_SUBJECT));
+    assert_eq!(subject(&server, &mut server.browser()).await, None);
+}
+
+#[tokio::test]
+async fn every_sign_in_begins_a_session_of_its_own() {
+    let server = TestServer::start(&with_bob(&people()));
+    let mut browser = server.browser();
+    let page = browser.authorize(&ask_of_trusted()).await;
+    browser.sign_in_as(&page, BOB, BOBS_PASSWORD).await.code();
+    // Whoever planted Bob's session in Alice's browser is not signed in as Alice with it.
+    let mut planted = browser.clone();
+    server.advance(Duration::from_secs(1));
+    let page = browser.authorize(&ask_of_trusted().with("prompt", "login")).await;
+    browser.sign_in(&page).await.code();
+    assert_eq!(subject(&server, &mut browser).await.as_deref(), Some(ALICES_SUBJECT));
+    assert_eq!(subject(&server, &mut planted).await.as_deref(), Some(BOBS_SUBJECT));
+    // Signing out ends one of two sessions of the same person, so they are two.
+    let mut before = browser.clone();
+    server.advance(Duration::from_secs(1));
+    let page = browser.authorize(&ask_of_trusted().with("prompt", "login")).await;
+    browser.sign_in(&page).await.code();
+    let logout = browser.get("/logout").await.form();
+    browser.submit(&logout).await;
+    assert_eq!(subject(&server, &mut browser).await, None);
+    assert_eq!(subject(&server, &mut before).await.as_deref(), Some(ALICES_SUBJECT));
+}
+
+/// Every cookie that a way through sign-in, consent and sign-out sets, those that take one away among them.
+async fn all_cookies(mut browser: Browser) -> Vec<Cookie<'static>> {
+    let login = browser.authorize(&ask_of_web()).await;
+    let consent = browser.sign_in(&login).await;
+    let code = browser.allow(&consent).await;
+    let logout = browser.get("/logout").await;
+    let signed_out = browser.submit(&logout.form()).await;
+    let cookies = [login, consent, code, logout, signed_out].map(|answer| answer.cookies()).concat();
+    assert_eq!(cookies.len(), 5, "{cookies:?}");
+    cookies
+}
+
+#[tokio::test]
+async fn cookies_are_for_this_server_alone_and_no_script_reads_them() {
+    let server = TestServer::start(&people());
+    let cookies = all_cookies(server.browser()).await;
+    for cookie in &cookies {
+        assert_eq!((cookie.http_only(), cookie.secure()), (Some(true), None), "{cookie}");
+        assert_eq!((cookie.same_site(), cookie.path()), (Some(SameSite::Lax), Some("/")), "{cookie}");
+        assert_eq!(cookie.domain(), None, "{cookie}");
+        assert!(!cookie.name().starts_with("__"), "{cookie}");
+    }
+    let seconds: Vec<_> = cookies.iter().map(|cookie| cookie.max_age().expect("an age").whole_seconds()).collect();
+    assert_eq!(seconds, [30 * 60, 12 * 3600, 0, 90 * 86_400, 0]);
+    assert!(
+        cookies.iter().all(|cookie| cookie.value().is_empty() == cookie.max_age().is_some_and(CookieDuration::is_zero))
+    );
+    // Cookies know no ports: another server on this machine has other names.
+    let elsewhere = all_cookies(TestServer::start(&people()).browser()).await;
+    assert!(cookies.iter().zip(&elsewhere).all(|(one, other)| one.name() != other.name()));
+}
+
+#[tokio::test]
+async fn behind_https_cookies_are_secure_and_bound_to_the_host() {
+    const ISSUER: &str = "https://login.example.com";
+    let server = TestServer::start(&format!("issuer = \"{ISSUER}\"\n{}", people()));
+    let cookies = all_cookies(server.browser_at(ISSUER)).await;
+    for cookie in &cookies {
+        assert_eq!((cookie.http_only(), cookie.secure()), (Some(true), Some(true)), "{cookie}");
+        assert_eq!((cookie.same_site(), cookie.path()), (Some(SameSite::Lax), Some("/")), "{cookie}");
+        assert_eq!(cookie.domain(), None, "{cookie}");
+    }
+    let names: Vec<_> = cookies.iter().map(Cookie::name).collect();
+    let [browser, session, consents] = ["browser", "session", "consents"].map(|kind| format!("__Host-jotsmith-{kind}"));
+    assert_eq!(names, [&browser, &session, &browser, &consents, &session]);
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_changed_or_is_another_ones_is_no_session() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    browser.code(&ask_of_trusted()).await;
+    let sealed = browser.cookie("session").expect("a session").to_owned();
+    for at in (0..sealed.len()).step_by(sealed.len() / 16) {
+        let other = if sealed.as_bytes()[at] == b'A' { "B" } else { "A" };
+        let mut thief = browser.clone();
+        thief.plant("session", &format!("{}{other}{}", &sealed[..at], &sealed[at + 1..]));
+        assert_eq!(subject(&server, &mut thief).await, None, "{at}");
+    }
+    let elsewhere = TestServer::start(&people());
+    let mut foreign = elsewhere.browser();
+    foreign.code(&ask_of_web()).await;
+    for kind in ["session", "consents"] {
+        let mut thief = browser.clone();
+        thief.plant("session", foreign.cookie(kind).expect("a cookie"));
+        assert_eq!(subject(&server, &mut thief).await, None, "{kind}");
+    }
+    assert_eq!(subject(&server, &mut browser).await.as_deref(), Some(ALICES_SUBJECT));
+}
+
+#[tokio::test]
+async fn a_session_lasts_as_long_as_it_is_configured_to() {
+    let server = TestServer::start(&format!("{}\n[lifetimes]\nsession = \"1h\"\n", people()));
+    let mut browser = server.browser();
+    browser.code(&ask_of_trusted()).await;
+    server.advance(Duration::from_millis(3_599_999));
+    assert_eq!(subject(&server, &mut browser).await.as_deref(), Some(ALICES_SUBJECT));
+    server.advance(Duration::from_millis(1));
+    assert_eq!(subject(&server, &mut browser).await, None);
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_the_sessions_that_began_with_the_old_one() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    browser.code(&ask_of_trusted()).await;
+    server.reload(&people()).await.expect("a change that is none");
+    assert_eq!(subject(&server, &mut browser).await.as_deref(), Some(ALICES_SUBJECT));
+    server.reload(&with_password(&people(), "another one")).await.expect("a good change");
+    let mut before = browser.clone();
+    let page = browser.authorize(&ask_of_trusted()).await;
+    assert!(page.is_login());
+    assert_eq!(browser.sign_in(&page).await.status, 403);
+    browser.sign_in_as(&page, ALICE, "another one").await.code();
+    assert_eq!(subject(&server, &mut browser).await.as_deref(), Some(ALICES_SUBJECT));
+    assert_eq!(subject(&server, &mut before).await, None);
+}
+
+#[tokio::test]
+async fn a_person_who_was_taken_out_is_signed_in_nowhere() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    browser.code(&ask_of_trusted()).await;
+    server.reload(&without_people(&people())).await.expect("a good change");
+    let page = browser.authorize(&ask_of_trusted()).await;
+    assert!(page.is_login());
+    assert_eq!(browser.sign_in(&page).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_time_of_signing_in_is_when_the_password_was_right() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    let page = browser.authorize(&ask_of_trusted()).await;
+    server.advance(Duration::from_mins(7));
+    let code = browser.sign_in(&page).await.code();
+    let tokens = server.token(TRUSTED, &redemption(&ask_of_trusted(), &code)).await;
+    assert_eq!(claims(&tokens.access_token())["auth_time"], START.as_seconds() + 7 * 60);
+}
