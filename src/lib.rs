@@ -12,6 +12,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`cli`] | one file a command |
+//! | [`demo`] | the client of `jotsmith demo`, on a loopback port of its own |
 //! | [`startup`] | settings become keys, a live snapshot and a running server; reload |
 //! | [`http`] | the route table, the endpoints, errors on the wire |
 //! | [`store`] | codes, grants and early ends on disk: one committer, one sync for all that wait |
@@ -46,6 +47,7 @@ pub mod authorize;
 pub mod cli;
 pub mod clients;
 pub mod config;
+pub mod demo;
 pub mod foundation;
 pub mod grant_types;
 pub mod http;

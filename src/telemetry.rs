@@ -7,7 +7,7 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -35,7 +35,7 @@ pub fn start<W>(lines: LogLines, level: &str, writer: W) -> Result<(), InvalidLe
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let wanted: Targets = level.parse().map_err(|_| InvalidLevel)?;
+    let wanted = without_actix_news(level.parse().map_err(|_| InvalidLevel)?);
     let log = tracing_subscriber::fmt::layer().with_writer(writer);
     let log = match lines {
         LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).boxed(),
@@ -44,6 +44,13 @@ where
     // An error means that a subscriber is there already, which is what a second server in one process wants.
     let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
     Ok(())
+}
+
+/// actix logs eight lines about a start that ours tell in two: they are left out where the level does not name them.
+fn without_actix_news(asked: Targets) -> Targets {
+    let default = asked.default_level().unwrap_or(LevelFilter::OFF);
+    let quiet = Targets::new().with_target("actix_server", default.min(LevelFilter::WARN));
+    quiet.with_targets(asked).with_default(default)
 }
 
 /// The span around every request: its route, method, identifier, and what the endpoints add.
@@ -77,5 +84,26 @@ impl RootSpanBuilder for RootSpan {
         };
         span.record("http.status", status.as_u16());
         span.in_scope(|| tracing::debug!("answered"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    fn filter(level: &str) -> Targets {
+        without_actix_news(level.parse().expect("a level"))
+    }
+
+    #[test]
+    fn the_http_servers_own_news_is_told_only_where_it_is_asked_for() {
+        let is_told = |level: &str, target: &str| filter(level).would_enable(target, &Level::INFO);
+        assert!(is_told("info", "jotsmith::startup"));
+        assert!(!is_told("info", "actix_server::builder"));
+        assert!(is_told("warn,actix_server=info", "actix_server::builder"));
+        assert!(!filter("off").would_enable("actix_server::builder", &Level::ERROR));
+        assert!(filter("info").would_enable("actix_server::accept", &Level::WARN));
     }
 }

@@ -1,1 +1,288 @@
+//! Consent: whether a person must be asked, and what is remembered of an answer.
+//!
+//! What is remembered lies in one sealed cookie and nowhere else. It is for one person, one client as that person saw
+//! it, and one redirect URI, and it covers no more scope and no more resources than were consented to.
 
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::foundation::clock::Timestamp;
+use crate::foundation::digest::{SHA256_BYTES, sha256};
+use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::scope::Scope;
+
+use super::request::AuthorizationRequest;
+
+/// How long a consent is remembered at most.
+pub const LONGEST_CONSENT: Duration = Duration::from_hours(90 * 24);
+
+/// How many consents one cookie holds.
+const MOST_CONSENTS: usize = 16;
+
+/// How many bytes of consents one cookie holds. Browsers keep cookies of 4,096 bytes (RFC 6265 §6.1); sealing and
+/// base64url add a third.
+const MOST_BYTES: usize = 2_600;
+
+/// Whether the client that receives the answer is surely the one that is registered.
+///
+/// RFC 8252 §8.6: a public client on loopback or with a private-use scheme may be any program on that device, so the
+/// person is asked each time, whatever was consented to or configured before.
+pub fn is_client_assured(request: &AuthorizationRequest) -> bool {
+    !(request.client().is_public() && request.to().target.is_claimable())
+}
+
+/// One consent that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedConsent {
+    /// A digest of who consented, to which client, and where its answers go.
+    binding: [u8; SHA256_BYTES],
+    scope: Scope,
+    resources: Vec<ResourceIndicator>,
+    given_at: Timestamp,
+}
+
+impl RememberedConsent {
+    /// The consent that the person `subject` has given `now` to all that a request asks for; `None` where it must not be
+    /// remembered.
+    pub fn given(request: &AuthorizationRequest, subject: &str, now: Timestamp) -> Option<Self> {
+        is_client_assured(request).then(|| Self {
+            binding: binding(request, subject),
+            scope: request.terms().scope.clone(),
+            resources: request.terms().resources.clone(),
+            given_at: now,
+        })
+    }
+
+    /// Whether the person `subject` consented to all that a request asks for. All consents of this person from
+    /// `valid_from` and before were ended.
+    fn covers(
+        &self,
+        request: &AuthorizationRequest,
+        subject: &str,
+        valid_from: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        let terms = request.terms();
+        self.is_live(now)
+            && valid_from.is_none_or(|valid_from| self.given_at > valid_from)
+            && self.binding == binding(request, subject)
+            && terms.scope.is_subset_of(&self.scope)
+            && terms.resources.iter().all(|resource| self.resources.contains(resource))
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        now.since(self.given_at) <= LONGEST_CONSENT
+    }
+
+    /// Whether nothing of `other` is lost when this one stands for it.
+    fn includes(&self, other: &Self) -> bool {
+        self.binding == other.binding
+            && other.scope.is_subset_of(&self.scope)
+            && other.resources.iter().all(|resource| self.resources.contains(resource))
+    }
+
+    /// About as many bytes as it has in the cookie.
+    fn weight(&self) -> usize {
+        let scope: usize = self.scope.tokens().map(|token| token.len() + 1).sum();
+        let resources: usize = self.resources.iter().map(|resource| resource.as_str().len() + 2).sum();
+        SHA256_BYTES + size_of::<Timestamp>() + 4 + scope + resources
+    }
+}
+
+/// The consents of one browser, the latest first, as they are sealed into its cookie. Never more than fit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RememberedConsents(Vec<RememberedConsent>);
+
+impl RememberedConsents {
+    /// Whether the person `subject` consented to all that a request asks for, in one consent. All consents of this
+    /// person from `valid_from` and before were ended.
+    pub fn cover(
+        &self,
+        request: &AuthorizationRequest,
+        subject: &str,
+        valid_from: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        self.0.iter().any(|consent| consent.covers(request, subject, valid_from, now))
+    }
+
+    /// Adds a consent that was just given. What it includes and what has ended goes, then the oldest until all fit. One
+    /// that is too large by itself is not remembered.
+    pub fn remember(&mut self, consent: RememberedConsent) {
+        if consent.weight() > MOST_BYTES {
+            return;
+        }
+        let now = consent.given_at;
+        self.0.retain(|old| old.is_live(now) && !consent.includes(old));
+        self.0.insert(0, consent);
+        self.0.sort_by_key(|consent| std::cmp::Reverse(consent.given_at));
+        let mut bytes = 0;
+        let fitting = self.0.iter().take(MOST_CONSENTS).take_while(|consent| {
+            bytes += consent.weight();
+            bytes <= MOST_BYTES
+        });
+        self.0.truncate(fitting.count());
+    }
+}
+
+/// Who consents, to whom as the person sees it, and where the answers go. Every part has its length before it, so that
+/// no two give the same digest.
+fn binding(request: &AuthorizationRequest, subject: &str) -> [u8; SHA256_BYTES] {
+    let client = request.client();
+    let parts = [
+        subject,
+        client.id.as_str(),
+        request.to().target.as_str(),
+        client.name.as_deref().unwrap_or_default(),
+        client.authorization.application_type.as_str(),
+        if client.is_public() { "public" } else { "confidential" },
+    ];
+    let mut message = Vec::new();
+    for part in parts {
+        message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        message.extend_from_slice(part.as_bytes());
+    }
+    sha256(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::{NOW, Registered};
+
+    const ALICE: &str = "alice";
+
+    fn later(span: Duration) -> Timestamp {
+        NOW + span
+    }
+
+    /// Whether a consent to the request `given` covers the request `asked`.
+    fn covers(given: &str, asked: &str) -> bool {
+        let registered = Registered::default();
+        let mut remembered = RememberedConsents::default();
+        if let Some(consent) = RememberedConsent::given(&registered.request(given), ALICE, NOW) {
+            remembered.remember(consent);
+        }
+        remembered.cover(&registered.request(asked), ALICE, None, NOW)
+    }
+
+    #[test]
+    fn a_consent_covers_the_same_request_and_less() {
+        assert!(covers("client_id=web&scope=read+write", "client_id=web&scope=read+write"));
+        assert!(covers("client_id=web&scope=read+write", "client_id=web&scope=read&state=x"));
+    }
+
+    #[test]
+    fn a_consent_covers_no_more_scope_and_no_other_resource() {
+        assert!(!covers("client_id=web&scope=read", "client_id=web&scope=read+write"));
+        let other = "client_id=web&scope=read&resource=https://other.example";
+        assert!(!covers("client_id=web&scope=read", other));
+        assert!(covers(other, other));
+    }
+
+    #[test]
+    fn a_consent_is_for_one_client_one_redirect_uri_and_one_person() {
+        assert!(!covers("client_id=web&scope=read", "client_id=old&scope=read"));
+        let (one, other) = ("client_id=spa&redirect_uri=https://a/cb", "client_id=spa&redirect_uri=https://b/cb");
+        assert!(covers(one, one));
+        assert!(!covers(one, other));
+
+        let request = Registered::default().request("client_id=web");
+        let mut remembered = RememberedConsents::default();
+        remembered.remember(RememberedConsent::given(&request, ALICE, NOW).expect("may be remembered"));
+        assert!(!remembered.cover(&request, "bob", None, NOW));
+    }
+
+    #[test]
+    fn a_client_that_calls_itself_otherwise_is_another_client() {
+        let before = Registered::default().request("client_id=web");
+        let mut remembered = RememberedConsents::default();
+        remembered.remember(RememberedConsent::given(&before, ALICE, NOW).expect("may be remembered"));
+        let renamed = Registered::with(|metadata| metadata.client_name = Some("Your bank".to_owned()));
+        assert!(!remembered.cover(&renamed.request("client_id=web"), ALICE, None, NOW));
+    }
+
+    #[test]
+    fn a_consent_ends_after_90_days_or_with_everything_of_the_person() {
+        let request = Registered::default().request("client_id=web");
+        let mut remembered = RememberedConsents::default();
+        remembered.remember(RememberedConsent::given(&request, ALICE, NOW).expect("may be remembered"));
+        let covers = |valid_from, now| remembered.cover(&request, ALICE, valid_from, now);
+        assert!(covers(None, later(LONGEST_CONSENT)));
+        assert!(!covers(None, later(LONGEST_CONSENT + Duration::from_millis(1))));
+        assert!(covers(Some(NOW.before(Duration::from_millis(1))), NOW));
+        assert!(!covers(Some(NOW), NOW));
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_public_client_that_any_program_could_be() {
+        for (query, is_remembered) in [
+            ("client_id=cli&redirect_uri=http://127.0.0.1:7/cb", false),
+            ("client_id=cli&redirect_uri=com.example.app:/cb", false),
+            ("client_id=cli&redirect_uri=https://a/cb", true),
+            ("client_id=desktop", true),
+        ] {
+            let request = Registered::default().request(query);
+            assert_eq!(RememberedConsent::given(&request, ALICE, NOW).is_some(), is_remembered, "{query}");
+            assert_eq!(covers(query, query), is_remembered, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_consents_make_room_for_the_latest() {
+        let registered = Registered::default();
+        let mut remembered = RememberedConsents::default();
+        let subject = |n: usize| format!("person {n}");
+        let request = registered.request("client_id=web");
+        for n in 0..MOST_CONSENTS + 2 {
+            let now = later(Duration::from_secs(n as u64));
+            remembered.remember(RememberedConsent::given(&request, &subject(n), now).expect("may be remembered"));
+        }
+        assert_eq!(remembered.0.len(), MOST_CONSENTS);
+        assert!(remembered.0.is_sorted_by(|one, next| one.given_at >= next.given_at));
+        let now = later(Duration::from_mins(1));
+        assert!(!remembered.cover(&request, &subject(1), None, now));
+        assert!(remembered.cover(&request, &subject(2), None, now));
+        assert!(remembered.cover(&request, &subject(MOST_CONSENTS + 1), None, now));
+    }
+
+    #[test]
+    fn one_consent_stands_for_those_it_includes_and_none_for_those_that_ended() {
+        let registered = Registered::default();
+        let mut remembered = RememberedConsents::default();
+        let mut remember = |query, now| {
+            let consent = RememberedConsent::given(&registered.request(query), ALICE, now);
+            remembered.remember(consent.expect("may be remembered"));
+            remembered.0.len()
+        };
+        assert_eq!(remember("client_id=web&scope=read", NOW), 1);
+        assert_eq!(remember("client_id=web&scope=read+write", NOW), 1);
+        assert_eq!(remember("client_id=web&scope=read", NOW), 2);
+        let much_later = later(LONGEST_CONSENT + Duration::from_secs(1));
+        assert_eq!(remember("client_id=old", much_later), 1);
+    }
+
+    #[test]
+    fn all_consents_fit_into_a_cookie() {
+        let registered = Registered::default();
+        let mut remembered = RememberedConsents::default();
+        let consent = |bytes: usize| {
+            let mut consent = RememberedConsent::given(&registered.request("client_id=web"), ALICE, NOW).expect("some");
+            consent.binding = sha256(bytes.to_be_bytes());
+            consent.scope = "x".repeat(bytes).parse().expect("a valid scope");
+            consent
+        };
+        for bytes in 600..620 {
+            remembered.remember(consent(bytes));
+        }
+        let kept = remembered.0.len();
+        assert!((2..=4).contains(&kept), "{kept}");
+        let written = postcard::to_stdvec(&remembered).expect("it is written");
+        assert!(written.len() <= MOST_BYTES);
+        assert_eq!(postcard::from_bytes::<RememberedConsents>(&written).expect("it is read"), remembered);
+
+        remembered.remember(consent(MOST_BYTES));
+        assert_eq!(remembered.0.len(), kept, "one that never fits drives out no other");
+    }
+}

@@ -3,7 +3,10 @@
 
 pub mod code;
 pub mod consent;
+#[cfg(test)]
+mod fixture;
 pub mod interaction;
+pub mod pending;
 pub mod prompt;
 pub mod request;
 pub mod response;

@@ -119,7 +119,7 @@ mod tests {
     fn a_max_age_is_a_number_of_seconds() {
         assert_eq!(parse_max_age(None), Ok(None));
         assert_eq!(parse_max_age(Some("0")), Ok(Some(Duration::ZERO)));
-        assert_eq!(parse_max_age(Some("3600")), Ok(Some(Duration::from_secs(3600))));
+        assert_eq!(parse_max_age(Some("3600")), Ok(Some(Duration::from_hours(1))));
         for text in ["-1", "+1", "1.5", "1h", " 1", "4294967296"] {
             assert_eq!(parse_max_age(Some(text)), Err(InvalidPrompt::MaxAge), "{text}");
         }

@@ -24,8 +24,8 @@ use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
 use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
-/// How long a person has to sign in and consent.
-pub const PENDING_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// The longest request, in bytes as it is sent. Sealed into a form field it must be a parameter that may come back.
+const LONGEST_REQUEST: usize = 5 * 1024;
 
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
@@ -65,7 +65,7 @@ pub enum RequestRefused {
     /// The client has not registered it.
     #[error("redirect_uri is not one of the client's")]
     RedirectUriMismatch,
-    /// The person took longer than [`PENDING_LIFETIME`].
+    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits.
     #[error("the request is too old")]
     Expired,
     /// The request is a JWT (RFC 9101 §5).
@@ -74,6 +74,9 @@ pub enum RequestRefused {
     /// The request lies somewhere else (RFC 9101 §5).
     #[error("request_uri is not supported")]
     RequestUri,
+    /// Its parameters would not fit into the form that waits for a person.
+    #[error("the request is longer than {LONGEST_REQUEST} bytes")]
+    TooLong,
     /// The client is not registered for this response type.
     #[error("the client may not use this response_type")]
     ResponseTypeNotForClient,
@@ -97,6 +100,7 @@ impl From<RequestRefused> for OAuthError {
             }
             Why::RequestObject => (ErrorCode::RequestNotSupported, "The parameter request is not supported."),
             Why::RequestUri => (ErrorCode::RequestUriNotSupported, "The parameter request_uri is not supported."),
+            Why::TooLong => (ErrorCode::InvalidRequest, "The request is too long."),
             Why::ResponseTypeNotForClient => {
                 (ErrorCode::UnauthorizedClient, "The client is not registered for this response_type.")
             }
@@ -108,13 +112,14 @@ impl From<RequestRefused> for OAuthError {
 
 /// A request that may be answered with a code, once a person has signed in and consented.
 ///
-/// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`] and from nowhere else.
+/// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`](super::pending::PendingRequest::resume) and from
+/// nowhere else.
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
-    client: Arc<Client>,
-    to: ReturnAddress,
-    is_redirect_uri_sent: bool,
-    terms: Terms,
+    pub(super) client: Arc<Client>,
+    pub(super) to: ReturnAddress,
+    pub(super) is_redirect_uri_sent: bool,
+    pub(super) terms: Terms,
 }
 
 /// What a client asks for, judged.
@@ -136,18 +141,6 @@ pub struct Terms {
     pub created_at: Timestamp,
 }
 
-/// A request that waits for a person: sealed into a form field, judged again when it comes back.
-///
-/// It holds what was judged, not what was sent: a person consents to what they saw, whatever the defaults are later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingRequest {
-    client_id: String,
-    redirect_uri: String,
-    is_redirect_uri_sent: bool,
-    state: Option<String>,
-    terms: Terms,
-}
-
 impl AuthorizationRequest {
     /// Reads and judges the form-encoded parameters of a request that came `now`, in a query or a body.
     pub fn parse(encoded: &[u8], registrations: Registrations<'_>, now: Timestamp) -> Result<Self, AuthorizationError> {
@@ -162,7 +155,12 @@ impl AuthorizationRequest {
         // A state that is sent twice is nobody's: none comes back.
         let state = parameters.optional("state").ok().flatten().map(str::to_owned);
         let to = ReturnAddress { target, state };
-        match judge(parameters, client, registrations.resources, now) {
+        let judged = if encoded.len() > LONGEST_REQUEST {
+            Err(RequestRefused::TooLong.into())
+        } else {
+            judge(parameters, client, registrations.resources, now)
+        };
+        match judged {
             Ok(terms) => Ok(Self { client: Arc::clone(client), to, is_redirect_uri_sent, terms }),
             Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
         }
@@ -187,53 +185,14 @@ impl AuthorizationRequest {
     pub const fn terms(&self) -> &Terms {
         &self.terms
     }
-
-    /// The same request, to wait for a person.
-    pub fn to_pending(&self) -> PendingRequest {
-        PendingRequest {
-            client_id: self.client.id.as_str().to_owned(),
-            redirect_uri: self.to.target.as_str().to_owned(),
-            is_redirect_uri_sent: self.is_redirect_uri_sent,
-            state: self.to.state.clone(),
-            terms: self.terms.clone(),
-        }
-    }
 }
 
-impl PendingRequest {
-    /// Judges the request again, for the configuration may be another one by now.
-    pub fn resume(
-        self,
-        registrations: Registrations<'_>,
-        now: Timestamp,
-    ) -> Result<AuthorizationRequest, AuthorizationError> {
-        if now.since(self.terms.created_at) > PENDING_LIFETIME {
-            return Err(shown(RequestRefused::Expired));
-        }
-        let client = registrations.clients.find(&self.client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
-        let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
-
-        let to = ReturnAddress { target, state: self.state };
-        let scope = self.terms.scope.to_string();
-        let resources = self.terms.resources.iter().map(ResourceIndicator::as_str);
-        match permit(client, registrations.resources, self.terms.code_challenge, Some(&scope), resources) {
-            Ok((scope, resources)) => Ok(AuthorizationRequest {
-                client: Arc::clone(client),
-                to,
-                is_redirect_uri_sent: self.is_redirect_uri_sent,
-                terms: Terms { scope, resources, ..self.terms },
-            }),
-            Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
-        }
-    }
-}
-
-fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
+pub(super) fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
     AuthorizationError::ShowToUser(reason.into())
 }
 
 /// The address of the answer (RFC 6749 §3.1.2.3): the one that was sent, or the only one that there is.
-fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
+pub(super) fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
     let settings = &client.authorization;
     match (sent, settings.redirect_uris.as_slice()) {
         (Some(sent), registered) => registered
@@ -281,7 +240,7 @@ fn judge(
 }
 
 /// Whether a client may have a code, with this challenge or none, for this scope and these resources; which they are.
-fn permit<'a>(
+pub(super) fn permit<'a>(
     client: &Client,
     resources: &ProtectedResources,
     code_challenge: Option<CodeChallenge>,
@@ -302,4 +261,191 @@ fn permit<'a>(
 
 fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
     parameters.optional("login_hint").filter(|hint| hint.len() <= LONGEST_LOGIN_HINT).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::{NOW, Refusal, Registered};
+
+    fn refused(query: &str) -> Refusal {
+        let refused = Registered::default().parse(query).expect_err(query);
+        Refusal::from(refused)
+    }
+
+    fn sent_back(query: &str) -> ErrorCode {
+        match refused(&format!("state=s&{query}")) {
+            Refusal::SentBack(code, state) => {
+                assert_eq!(state.as_deref(), Some("s"), "{query}");
+                code
+            }
+            Refusal::Shown(code) => panic!("{query}: {code} is shown"),
+        }
+    }
+
+    const CHALLENGE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
+    #[test]
+    fn a_sound_request_is_judged() {
+        let query = format!(
+            "client_id=web&response_type=code&redirect_uri=https://web.example/cb&state=xyz&{CHALLENGE}\
+             &scope=write+read&resource=https://api.example&prompt=login&max_age=60&login_hint=alice&unknown=1"
+        );
+        let request = Registered::default().parse(&query).expect("sound");
+        assert_eq!(request.client().id.as_str(), "web");
+        assert_eq!(request.to().target.as_str(), "https://web.example/cb");
+        assert_eq!(request.to().state.as_deref(), Some("xyz"));
+        assert!(request.is_redirect_uri_sent());
+        let terms = request.terms();
+        assert_eq!(terms.scope.to_string(), "read write");
+        assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
+        assert!(terms.code_challenge.is_some());
+        assert_eq!(terms.prompt, Prompt::Interactive { login: true, consent: false });
+        assert_eq!(terms.max_age, Some(Duration::from_mins(1)));
+        assert_eq!(terms.login_hint.as_deref(), Some("alice"));
+        assert_eq!(terms.created_at, NOW);
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default() {
+        let request = Registered::default().request("client_id=web");
+        assert!(!request.is_redirect_uri_sent());
+        assert_eq!(request.to().target.as_str(), "https://web.example/cb");
+        assert_eq!(request.to().state, None);
+        let terms = request.terms();
+        assert_eq!(terms.scope.to_string(), "read");
+        assert_eq!(terms.resources, [ResourceIndicator::parse("https://api.example").expect("valid")]);
+        assert_eq!((terms.prompt, terms.max_age, terms.login_hint.as_deref()), (Prompt::default(), None, None));
+    }
+
+    #[test]
+    fn a_bad_client_or_redirect_uri_is_shown_to_the_person_and_never_redirected() {
+        for query in [
+            "",
+            "client_id=",
+            "client_id=nobody",
+            "client_id=web&client_id=web",
+            "client_id=web&client_id=old",
+            "client_id=web&redirect_uri=https://evil.example/cb",
+            "client_id=web&redirect_uri=https://web.example/cb/",
+            "client_id=web&redirect_uri=https://web.example/cb&redirect_uri=https://web.example/cb",
+            "client_id=web&redirect_uri=https://web.example/cb&redirect_uri=https://evil.example/cb",
+            "client_id=web&redirect_uri=%ff",
+            "client_id=web&redirect_uri=http://web.example/cb",
+            "client_id=spa",
+            "client_id=spa&redirect_uri=",
+            "client_id=machine",
+            "client_id=trusted&redirect_uri=http://127.0.0.1:7/cb",
+        ] {
+            let query = format!("response_type=code&state=s&{CHALLENGE}&{query}");
+            assert_eq!(refused(&query), Refusal::Shown(ErrorCode::InvalidRequest), "{query}");
+        }
+    }
+
+    #[test]
+    fn too_many_parameters_are_shown_for_what_is_behind_them_is_not_read() {
+        let many = "x=1&".repeat(crate::protocol::parameters::MOST_PARAMETERS);
+        let query = format!("client_id=web&response_type=code&{many}");
+        assert_eq!(refused(&query), Refusal::Shown(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn any_other_parameter_that_is_repeated_or_unreadable_goes_back() {
+        for rest in ["scope=read&scope=read", "x=1&x=2", "scope=%ff", &format!("scope={}", "x".repeat(8193))] {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+        let twice = format!("client_id=web&response_type=code&{CHALLENGE}&state=a&state=b");
+        assert_eq!(refused(&twice), Refusal::SentBack(ErrorCode::InvalidRequest, None));
+    }
+
+    #[test]
+    fn a_response_type_is_required_known_and_registered() {
+        assert_eq!(sent_back("client_id=web"), ErrorCode::InvalidRequest);
+        assert_eq!(sent_back("client_id=web&response_type="), ErrorCode::InvalidRequest);
+        for unknown in ["token", "code+id_token", "Code"] {
+            let query = format!("client_id=web&response_type={unknown}");
+            assert_eq!(sent_back(&query), ErrorCode::UnsupportedResponseType, "{unknown}");
+        }
+        let query = format!("client_id=machine-with-uri&response_type=code&{CHALLENGE}");
+        assert_eq!(sent_back(&query), ErrorCode::UnauthorizedClient);
+    }
+
+    #[test]
+    fn query_is_the_only_response_mode() {
+        let with = |mode| format!("client_id=web&response_type=code&{CHALLENGE}&response_mode={mode}");
+        assert!(Registered::default().parse(&with("query")).is_ok());
+        assert_eq!(sent_back(&with("fragment")), ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn a_code_needs_pkce_unless_a_confidential_client_may_do_without() {
+        for client in ["web", "cli&redirect_uri=http://127.0.0.1:7/cb", "desktop"] {
+            let query = format!("client_id={client}&response_type=code");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{client}");
+            let empty = format!("{query}&code_challenge=&code_challenge_method=");
+            assert_eq!(sent_back(&empty), ErrorCode::InvalidRequest, "{client}");
+        }
+        let request = Registered::default().parse("client_id=old&response_type=code").expect("sound");
+        assert_eq!(request.terms().code_challenge, None);
+    }
+
+    #[test]
+    fn plain_is_refused_also_for_a_client_that_may_do_without_pkce() {
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        for rest in [
+            format!("code_challenge={challenge}"),
+            format!("code_challenge={challenge}&code_challenge_method="),
+            format!("code_challenge={challenge}&code_challenge_method=plain"),
+            "code_challenge_method=S256".to_owned(),
+            "code_challenge=short&code_challenge_method=S256".to_owned(),
+        ] {
+            let query = format!("client_id=old&response_type=code&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+    }
+
+    #[test]
+    fn scope_and_resource_are_known_and_the_clients() {
+        let with = |rest| sent_back(&format!("client_id=web&response_type=code&{CHALLENGE}&{rest}"));
+        assert_eq!(with("scope=read+admin"), ErrorCode::InvalidScope);
+        assert_eq!(with("scope=read++write"), ErrorCode::InvalidScope);
+        assert_eq!(with("scope=write&resource=https://other.example"), ErrorCode::InvalidScope);
+        assert_eq!(with("resource=https://nobody.example"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example%23x"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example&resource=https://other.example"), ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn the_scope_is_what_the_resource_understands() {
+        let request = Registered::default().request("client_id=web&scope=read+write&resource=https://other.example");
+        assert_eq!(request.terms().scope.to_string(), "read");
+    }
+
+    #[test]
+    fn prompt_and_max_age_are_well_formed() {
+        for rest in ["prompt=none+login", "prompt=create", "max_age=soon", "max_age=-1"] {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&{rest}");
+            assert_eq!(sent_back(&query), ErrorCode::InvalidRequest, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_request_in_a_jwt_or_somewhere_else_is_refused_and_not_ignored() {
+        let with = |rest| sent_back(&format!("client_id=web&response_type=code&{CHALLENGE}&{rest}"));
+        assert_eq!(with("request=eyJ"), ErrorCode::RequestNotSupported);
+        assert_eq!(with("request_uri=urn:x"), ErrorCode::RequestUriNotSupported);
+    }
+
+    #[test]
+    fn a_login_hint_that_is_nobodys_name_is_forgotten() {
+        let request = Registered::default().request(&format!("client_id=web&login_hint={}", "x".repeat(256)));
+        assert_eq!(request.terms().login_hint, None);
+    }
+
+    #[test]
+    fn a_native_client_comes_back_at_the_port_it_named() {
+        let request = Registered::default().request("client_id=cli&redirect_uri=http://127.0.0.1:51004/cb");
+        assert_eq!(request.to().target.as_str(), "http://127.0.0.1:51004/cb");
+    }
 }

@@ -21,18 +21,22 @@ impl Check {
         for warning in &settings.warnings {
             eprintln!("warning: {warning}");
         }
-        let keys = if startup::will_make_keys(&settings) {
-            "the first keys will be made when it is served".to_owned()
-        } else {
-            let now = SystemClock.now();
-            format!("{} signing keys", startup::load_ring(&settings, now)?.listing(now).count())
+        let now = SystemClock.now();
+        let keys = match startup::judge_keys(&settings, now)? {
+            Some(ring) => counted(ring.listing(now).count(), "signing key"),
+            None => "the first keys will be made when it is served".to_owned(),
         };
         println!(
-            "The configuration is sound: {} clients, {} resources, {} users, {keys}.",
-            settings.clients.iter().count(),
-            settings.resources.iter().count(),
-            settings.users.len(),
+            "The configuration is sound: {}, {}, {}, {keys}.",
+            counted(settings.clients.iter().count(), "client"),
+            // The resources, and the one that is meant when a request names none.
+            counted(settings.resources.iter().count(), "audience"),
+            counted(settings.users.len(), "user"),
         );
         Ok(())
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -12,12 +12,13 @@ use super::{Failure, user};
 
 /// Make a client's entry, or hash a secret.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  jotsmith client new --id reports --scope \"read\" >> config/local.toml")]
 pub(super) enum ClientCommand {
     New(New),
     HashSecret(HashSecret),
 }
 
-/// Print a ready [[clients]] block for config/local.toml; the secret is shown once, on standard error.
+/// Print a ready `[[clients]]` block for config/local.toml; the secret is shown once, on standard error.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jotsmith client new --id reports --scope \"read\" >> config/local.toml\n  jotsmith client new --id shop --redirect-uri https://shop.example.com/cb --scope \"read write\"\n  jotsmith client new --id cli --public --native --redirect-uri http://127.0.0.1/cb"
@@ -73,7 +74,8 @@ impl New {
         let block = block(&metadata);
         // What is printed would be accepted: an entry that start-up refuses helps nobody.
         Client::new(metadata)?;
-        print!("{block}");
+        // The empty line keeps it apart from what it is appended to, which may end without one.
+        print!("\n{block}");
         if let Some(secret) = secret {
             eprintln!("client_secret, shown this once: {}", *secret);
         }

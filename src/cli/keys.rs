@@ -1,17 +1,19 @@
 //! `jotsmith keys`: new keys, and what the configured ones do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-use crate::config::SigningKeyEntry;
 use crate::config::schedule_file;
+use crate::config::{SealingKeyEntry, SigningKeyEntry};
 use crate::foundation::clock::{Clock as _, SystemClock};
+use crate::foundation::random::{self, OsRandom};
 use crate::keys::algorithm::Algorithm;
 use crate::keys::key_files;
 use crate::keys::key_ring::KeyListing;
 use crate::keys::schedule::{KeyState, Lifecycle};
+use crate::keys::sealing_files;
 use crate::keys::signing_key::{self, SigningKey};
 use crate::startup;
 
@@ -19,22 +21,26 @@ use super::{ConfigFiles, Failure};
 
 /// Make keys, or see which of them works when.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  jotsmith keys generate --algorithm ES256\n  jotsmith keys list")]
 pub(super) enum Keys {
     Generate(Generate),
     List(List),
 }
 
-/// Make a private signing key, in a file of mode 0600, and print the block that configures it.
+/// Make a private signing key or a sealing key, in a file of mode 0600, and print the block that configures it.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("kind").required(true)))]
 #[command(
-    after_help = "Examples:\n  jotsmith keys generate --algorithm ES256\n  jotsmith keys generate --algorithm RS256 --out /etc/jotsmith/keys/2026-11.pem"
+    after_help = "Examples:\n  jotsmith keys generate --algorithm ES256\n  jotsmith keys generate --algorithm RS256 --out /etc/jotsmith/keys/2026-11.pem\n  jotsmith keys generate --sealing"
 )]
 pub(super) struct Generate {
     /// What it signs with.
     #[arg(long, group = "kind", value_name = "ES256|RS256|EdDSA")]
     algorithm: Option<Algorithm>,
-    /// Where it goes; without it, into keys/ under the start of its kid.
+    /// A sealing key: for codes, refresh tokens, cookies and form fields.
+    #[arg(long, group = "kind")]
+    sealing: bool,
+    /// Where it goes; without it, into keys/ under the start of its name in tokens.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -64,20 +70,50 @@ const KID_IN_FILE_NAME: usize = 8;
 
 impl Generate {
     fn run(self) -> Result<(), Failure> {
-        let Some(algorithm) = self.algorithm else { return Err("say --algorithm ES256, RS256 or EdDSA".into()) };
+        match self.algorithm {
+            Some(algorithm) => self.signing(algorithm),
+            None => self.sealing(),
+        }
+    }
+
+    fn signing(self, algorithm: Algorithm) -> Result<(), Failure> {
         let pem = signing_key::generate(algorithm);
         let key = SigningKey::from_pem(pem.as_bytes(), algorithm, None)?;
-        let file = self.out.unwrap_or_else(|| {
+        let usual = {
             let kid = &key.kid()[..KID_IN_FILE_NAME];
-            PathBuf::from(format!("keys/{}-{kid}.pem", algorithm.as_str().to_ascii_lowercase()))
-        });
+            format!("{}-{kid}.pem", algorithm.as_str().to_ascii_lowercase())
+        };
+        let file = self.out.map_or_else(|| in_keys(&usual), Ok)?;
         key_files::create(&file, pem.as_bytes())?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let entry = SigningKeyEntry { file: name, kid: None, algorithm, lifecycle: Lifecycle::default() };
-        eprintln!("{} holds a new {algorithm} key, kid {}", file.display(), key.kid());
-        print!("{}", schedule_file::block(&[entry], &[]));
+        let entry = SigningKeyEntry { file: name(&file), kid: None, algorithm, lifecycle: Lifecycle::default() };
+        eprintln!("{} holds a new {algorithm} key, kid {}; its place is keys.directory", file.display(), key.kid());
+        // The empty line keeps it apart from what it is appended to, which may end without one.
+        print!("\n{}", schedule_file::block(&[entry], &[]));
         Ok(())
     }
+
+    fn sealing(self) -> Result<(), Failure> {
+        let random: [u8; 4] = random::bytes(&OsRandom);
+        let usual = format!("{}.seal", random.map(|byte| format!("{byte:02x}")).concat());
+        let file = self.out.map_or_else(|| in_keys(&usual), Ok)?;
+        let key = sealing_files::generate(&file, &OsRandom)?;
+        let entry = SealingKeyEntry { file: name(&file), lifecycle: Lifecycle::default() };
+        eprintln!("{} holds a new sealing key, id {}; its place is keys.directory", file.display(), key.id());
+        print!("\n{}", schedule_file::block(&[], &[entry]));
+        Ok(())
+    }
+}
+
+/// A file in the usual folder, which is made where it is missing.
+fn in_keys(name: &str) -> std::io::Result<PathBuf> {
+    let folder = Path::new("keys");
+    std::fs::create_dir_all(folder)?;
+    Ok(folder.join(name))
+}
+
+/// A file's name in the configuration, which is in `keys.directory`.
+fn name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[derive(Serialize)]
@@ -100,8 +136,11 @@ impl List {
     fn run(self) -> Result<(), Failure> {
         let settings = self.config.source().load()?;
         let now = SystemClock.now();
-        let ring = startup::load_ring(&settings, now)?;
-        let rows: Vec<Row<'_>> = ring.listing(now).map(|key| row(&key)).collect();
+        let ring = startup::judge_keys(&settings, now)?;
+        if ring.is_none() {
+            eprintln!("There is no key yet: `jotsmith serve` makes the first when it starts.");
+        }
+        let rows: Vec<Row<'_>> = ring.iter().flat_map(|ring| ring.listing(now)).map(|key| row(&key)).collect();
         if self.json {
             println!("{}", serde_json::to_string_pretty(&rows)?);
             return Ok(());

@@ -13,7 +13,7 @@ mod token;
 mod user;
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -97,7 +97,11 @@ pub fn run() -> ExitCode {
 /// Reads a secret from standard input; one trailing newline is not part of it.
 fn read_secret() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut secret = Zeroizing::new(Vec::new());
-    std::io::stdin().read_to_end(&mut secret)?;
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("Reading standard input, where what is typed shows; Ctrl-D ends it.");
+    }
+    input.read_to_end(&mut secret)?;
     if secret.ends_with(b"\n") {
         secret.pop();
         if secret.ends_with(b"\r") {

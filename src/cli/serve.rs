@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use clap::Args;
 
 use crate::config::{LogFormat, LogSettings};
-use crate::startup::{self, Foundations};
+use crate::startup::{self, Foundations, OnHangUp};
 use crate::telemetry::{self, InvalidLevel, LogLines};
 
 use super::{ConfigFiles, Failure};
@@ -24,7 +24,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let source = self.config.source();
         start_log(&source.load()?.log)?;
-        Ok(startup::serve(source, Foundations::of_the_machine(), |_| {})?)
+        Ok(startup::serve(source, Foundations::of_the_machine(), OnHangUp::Reload, |_| Ok(()))?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `jotsmith token verify`: is this token good, and if not, why not?
 
+use std::error::Error;
+use std::iter;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,10 +15,13 @@ use crate::keys::jws::{self, Expectation, decode_unverified};
 use crate::keys::token_type::TokenType;
 use crate::startup;
 
-use super::{ConfigFiles, Failure, read_secret};
+use super::{ConfigFiles, Failure};
 
 /// Look into access tokens.
 #[derive(Debug, Subcommand)]
+#[command(
+    after_help = "Example:\n  jotsmith token verify --jwks https://login.example.com/.well-known/jwks.json \"$TOKEN\""
+)]
 pub(super) enum Token {
     Verify(Verify),
 }
@@ -24,7 +29,7 @@ pub(super) enum Token {
 /// Decode an access token, verify it, and say why it is not good.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jotsmith token verify --jwks https://login.example.com/.well-known/jwks.json \"$TOKEN\"\n  pbpaste | jotsmith token verify"
+    after_help = "Examples:\n  jotsmith token verify --jwks https://login.example.com/.well-known/jwks.json \"$TOKEN\"\n  echo \"$TOKEN\" | jotsmith token verify --audience https://api.example.com"
 )]
 pub(super) struct Verify {
     /// The key set, by address or file; without it, the keys of the configuration.
@@ -61,9 +66,13 @@ impl Verify {
     fn run(self) -> Result<(), Failure> {
         let token = match self.token {
             Some(token) => token,
-            None => String::from_utf8(read_secret()?.to_vec())?.trim().to_owned(),
+            None => std::io::read_to_string(std::io::stdin())?,
         };
-        let decoded = decode_unverified(&token)?;
+        let token = token.trim();
+        if token.is_empty() {
+            return Err("there is no token: give it as the last argument, or on standard input".into());
+        }
+        let decoded = decode_unverified(token)?;
         println!("{}", serde_json::to_string_pretty(&decoded.header)?);
         println!("{}", serde_json::to_string_pretty(&decoded.claims)?);
         let expected = Expectation {
@@ -77,9 +86,9 @@ impl Verify {
         let verified = match self.jwks {
             Some(place) => {
                 let keys = VerificationKeys::from_json(&read_key_set(&place)?)?;
-                jws::verify::<Map<String, Value>>(&token, &keys, &expected)
+                jws::verify::<Map<String, Value>>(token, &keys, &expected)
             }
-            None => startup::load_ring(&self.config.source().load()?, expected.now)?.verify(&token, &expected),
+            None => startup::load_ring(&self.config.source().load()?, expected.now)?.verify(token, &expected),
         };
         verified.map_err(|reason| Failure(format!("the token is not good: {reason}")))?;
         eprintln!("The token is good.");
@@ -93,7 +102,13 @@ fn read_key_set(place: &str) -> Result<Vec<u8>, Failure> {
         return std::fs::read(file).map_err(|reason| Failure(format!("cannot read {}: {reason}", file.display())));
     }
     let fetched = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(fetch(place));
-    fetched.map_err(|reason| Failure(format!("cannot fetch {place}: {reason}")))
+    fetched.map_err(|reason| Failure(format!("cannot fetch {place}: {}", with_causes(&reason.without_url()))))
+}
+
+/// What went wrong with the causes below it: the lowest one is what a person can mend.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 async fn fetch(url: &str) -> Result<Vec<u8>, reqwest::Error> {

@@ -9,6 +9,7 @@ use super::{Failure, read_secret};
 
 /// Hash a person's password.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  jotsmith user hash-password < password.txt")]
 pub(super) enum User {
     HashPassword(HashPassword),
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::protocol::claims::{CustomClaims, ReservedClaim};
 use crate::protocol::grant_type::GrantType;
@@ -23,6 +24,9 @@ pub struct ClientId(Arc<str>);
 
 /// The longest client identifier, in bytes.
 const LONGEST_CLIENT_ID: usize = 255;
+
+/// The shortest lifetime of an access token: `expires_in` counts whole seconds.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
 
 /// How many secrets of one client may be live at once: the old one and the new one.
 const MOST_SECRETS: usize = 2;
@@ -87,6 +91,8 @@ pub struct Client {
     pub claims: CustomClaims,
     /// How long its access tokens live; `None`: as the server's or the resource's.
     pub access_token_lifetime: Option<Duration>,
+    /// How long a lost answer to a refresh may be asked for again; `None`: as the server's.
+    pub refresh_retry_window: Option<Duration>,
 }
 
 /// Why a client's entry is refused.
@@ -136,9 +142,15 @@ pub enum InvalidClient {
     /// An entry of `claims` would say what the server says.
     #[error("claims: {0}")]
     Claim(#[from] ReservedClaim),
-    /// `access_token_lifetime` is zero.
-    #[error("access_token_lifetime is zero")]
-    ZeroLifetime,
+    /// `access_token_lifetime` is too short to be used.
+    #[error("access_token_lifetime: write one second or more")]
+    ShortLifetime,
+    /// An entry of `allowed_origins` is no origin.
+    #[error("allowed_origins has {0:?}; an origin is a scheme and a host, such as https://app.example.com")]
+    Origin(String),
+    /// A page for people is no https address.
+    #[error("{0} is no https address")]
+    Link(&'static str),
 }
 
 fn known_grant_types() -> String {
@@ -167,9 +179,11 @@ impl Client {
         if !default_scope.is_subset_of(&scope) {
             return Err(InvalidClient::DefaultScope);
         }
-        if metadata.access_token_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
-            return Err(InvalidClient::ZeroLifetime);
+        if metadata.access_token_lifetime.is_some_and(|lifetime| lifetime < SHORTEST_LIFETIME) {
+            return Err(InvalidClient::ShortLifetime);
         }
+        judge_origins(&metadata)?;
+        judge_links(&metadata)?;
         Ok(Self {
             id,
             name: metadata.client_name,
@@ -181,6 +195,7 @@ impl Client {
             resources: metadata.resources.map(|list| resources(&list)).transpose()?,
             claims: CustomClaims::new(metadata.claims)?,
             access_token_lifetime: metadata.access_token_lifetime,
+            refresh_retry_window: metadata.refresh_retry_window,
         })
     }
 
@@ -219,6 +234,35 @@ fn scope(key: &'static str, text: &str) -> Result<Scope, InvalidClient> {
 
 fn resources(list: &[String]) -> Result<Vec<ResourceIndicator>, InvalidClient> {
     list.iter().map(|text| ResourceIndicator::parse(text).map_err(InvalidClient::from)).collect()
+}
+
+/// Origins are compared with what a browser sends, so they are written as it does (RFC 6454 §6.2).
+fn judge_origins(metadata: &ClientMetadata) -> Result<(), InvalidClient> {
+    let is_origin = |text: &str| {
+        Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text)
+    };
+    match metadata.allowed_origins.iter().find(|text| !is_origin(text)) {
+        Some(text) => Err(InvalidClient::Origin(text.clone())),
+        None => Ok(()),
+    }
+}
+
+/// People will follow these, so a script or a file is none.
+fn judge_links(metadata: &ClientMetadata) -> Result<(), InvalidClient> {
+    let links = [
+        ("client_uri", &metadata.client_uri),
+        ("logo_uri", &metadata.logo_uri),
+        ("policy_uri", &metadata.policy_uri),
+        ("tos_uri", &metadata.tos_uri),
+    ];
+    for (name, link) in links {
+        let is_https = |text: &String| Url::parse(text).is_ok_and(|url| url.scheme() == "https");
+        if link.as_ref().is_some_and(|text| !is_https(text)) {
+            return Err(InvalidClient::Link(name));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -275,11 +319,23 @@ mod tests {
             (|m| m.grant_types = Some(vec!["refresh_token".to_owned()]), InvalidClient::RefreshTokenAlone),
             (|m| m.default_scope = Some("read admin".to_owned()), InvalidClient::DefaultScope),
             (|m| m.scope = "read  write".to_owned(), InvalidClient::Scope("scope", InvalidScope)),
-            (|m| m.access_token_lifetime = Some(Duration::ZERO), InvalidClient::ZeroLifetime),
+            (|m| m.access_token_lifetime = Some(Duration::from_millis(999)), InvalidClient::ShortLifetime),
         ];
         for (change, why) in cases {
             assert_eq!(refusal(change), why);
         }
+    }
+
+    #[test]
+    fn what_a_browser_or_a_person_would_follow_is_judged() {
+        for text in
+            ["https://app.example.com/", "app.example.com", "not an origin/*", "null", "https://App.example.com"]
+        {
+            let why = refusal(|m| m.allowed_origins = vec![text.to_owned()]);
+            assert_eq!(why, InvalidClient::Origin(text.to_owned()));
+        }
+        assert_eq!(refusal(|m| m.logo_uri = Some("javascript:alert(1)".to_owned())), InvalidClient::Link("logo_uri"));
+        assert_eq!(refusal(|m| m.tos_uri = Some(String::new())), InvalidClient::Link("tos_uri"));
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::foundation::duration;
+
 /// A client's entry: the names of RFC 7591, and a few of our own that are marked so.
 ///
 /// Everything is text here; [`Client::new`](super::Client::new) judges it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientMetadata {
     /// The identifier (RFC 6749 §2.2).
@@ -47,10 +49,10 @@ pub struct ClientMetadata {
     #[serde(default)]
     pub claims: Map<String, Value>,
     /// Ours: how long the client's access tokens live.
-    #[serde(default, with = "humantime_serde")]
+    #[serde(default, deserialize_with = "duration::deserialize_optional")]
     pub access_token_lifetime: Option<Duration>,
     /// Ours: how long a lost answer to a refresh may be asked for again.
-    #[serde(default, with = "humantime_serde")]
+    #[serde(default, deserialize_with = "duration::deserialize_optional")]
     pub refresh_retry_window: Option<Duration>,
     /// The client's home page.
     pub client_uri: Option<String>,

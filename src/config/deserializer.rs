@@ -78,6 +78,10 @@ impl de::Error for Failure {
         Self::What(format!("this is {found}; write {expected}"))
     }
 
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::What(format!("this is {unexpected}; write {expected}"))
+    }
+
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
         Self::What(format!("there is no {variant:?}{}", suggestion(variant, known)))
     }
@@ -118,6 +122,11 @@ impl<'n> Node<'n> {
         }
     }
 
+    fn unsigned(&self) -> Result<u64, Failure> {
+        let number = self.integer()?;
+        number.try_into().map_err(|_| Failure::What("this is below zero; write a whole number from 0 up".to_owned()))
+    }
+
     fn visit_table<'de, V: Visitor<'de>>(self, fields: Option<&[&str]>, visitor: V) -> Result<V::Value, Failure> {
         let ValueKind::Table(table) = &self.value.kind else { return Err(self.unexpected("a table")) };
         if let Some(fields) = fields {
@@ -136,9 +145,9 @@ impl<'n> Node<'n> {
 }
 
 macro_rules! integers {
-    ($($method:ident)*) => {$(
+    ($($method:ident)* => $visit:ident($number:ident)) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-            visitor.visit_i64(self.integer()?)
+            visitor.$visit(self.$number()?)
         }
     )*};
 }
@@ -168,10 +177,8 @@ impl<'de> de::Deserializer<'de> for Node<'_> {
         }
     }
 
-    integers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
-    }
+    integers! { deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 => visit_i64(integer) }
+    integers! { deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 => visit_u64(unsigned) }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.value.kind {

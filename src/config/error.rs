@@ -90,6 +90,13 @@ pub(super) enum KeyPath<'p> {
     Index(&'p Self, usize),
 }
 
+impl<'p> KeyPath<'p> {
+    /// An entry of the list at `list`, by what identifies it where that is there.
+    pub(super) fn entry(list: &'p Self, id: Option<&'p str>, index: usize) -> Self {
+        id.map_or(Self::Index(list, index), |id| Self::Entry(list, id))
+    }
+}
+
 impl fmt::Display for KeyPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -172,7 +179,7 @@ fn nearest_table<'t>(tables: &'t HashMap<String, String>, key: &str) -> Option<&
 /// `; did you mean ..` where a known name is near, else the names there are.
 pub(super) fn suggestion(wrong: &str, known: &[&str]) -> String {
     // A third of the letters may be wrong: `scpe` is `scope`, but `tls` is not `jwks`.
-    let reach = (wrong.len() / 3).max(1);
+    let reach = wrong.len().div_ceil(3);
     let nearest = known.iter().map(|name| (strsim::osa_distance(wrong, name), name)).min();
     match nearest {
         Some((distance, name)) if distance <= reach => format!("; did you mean `{name}`?"),

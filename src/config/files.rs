@@ -54,9 +54,8 @@ fn matching(directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let directory = Pattern::escape(&directory.to_string_lossy());
     let pattern = Path::new(&directory).join(pattern);
     let paths = glob::glob_with(&pattern.to_string_lossy(), MATCHING).map_err(|error| error.to_string())?;
-    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    paths.sort();
-    Ok(paths)
+    // They come sorted.
+    paths.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 fn is_literal(pattern: &str) -> bool {

@@ -43,8 +43,16 @@ impl JoinedList {
         }
     }
 
-    /// The key that tells its entries apart.
-    pub(super) const fn id(self) -> &'static str {
+    /// What tells an entry apart, where it is there.
+    pub(super) fn id(self, entry: &Value) -> Option<&str> {
+        let ValueKind::Table(entry) = &entry.kind else { return None };
+        match &entry.get(self.id_key())?.kind {
+            ValueKind::String(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    const fn id_key(self) -> &'static str {
         match self {
             Self::Resources => "identifier",
             Self::Clients => "client_id",
@@ -80,9 +88,11 @@ pub(super) struct Merged {
     pub(super) files: Vec<PathBuf>,
     /// Where the tables stand that have lost their place in merging; the last place of each.
     pub(super) tables: HashMap<String, String>,
+    /// The unknown keys of the root: problems that hide no others.
+    pub(super) unknown: Problems,
 }
 
-/// Reads all layers. Every problem that is found is told; none of them is one of types, which come later.
+/// Reads all layers, or tells every problem that leaves one of them in doubt.
 pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merged, ConfigErrors> {
     let problems = Problems::default();
     let defaults = built_in();
@@ -90,14 +100,14 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
     let mut layers = vec![defaults];
     layers.extend(files::read(named, environment, &problems));
 
-    let mut lists = Lists::default();
+    let (mut lists, unknown) = (Lists::default(), Problems::default());
     let mut config = Config::builder();
     for layer in &mut layers {
         take_lists(layer, &mut lists, &problems);
-        note_unknown_sections(&layer.values, &problems);
+        note_unknown_sections(&layer.values, &unknown);
         config = config.add_source(Layer(layer.values.clone()));
     }
-    note_unknown_sections(&variables, &problems);
+    note_unknown_sections(&variables, &unknown);
     let config = config.add_source(Layer(variables)).build();
     let root = config.expect("our sources never fail to give what they hold").cache;
 
@@ -117,7 +127,7 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
     // The first layer is the built-in one, which is no file.
     let files = layers.iter().skip(1).map(|layer| layer.path.clone()).chain(secret_files).collect();
     let tables = layers.into_iter().flat_map(|layer| layer.tables).collect();
-    Ok(Merged { root, lists, files, tables })
+    Ok(Merged { root, lists, files, tables, unknown })
 }
 
 fn built_in() -> TomlFile {
@@ -177,7 +187,8 @@ fn note_unknown_sections(values: &Map<String, Value>, problems: &Problems) {
         let section =
             if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
         if !SECTIONS.contains(&section) {
-            let what = format!("unknown key{}", suggestion(section, &SECTIONS));
+            let known = [&SECTIONS[..], &["include"]].concat();
+            let what = format!("unknown key{}", suggestion(section, &known));
             problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
         }
     }

@@ -26,14 +26,17 @@ pub enum LogFormat {
     Json,
 }
 
-/// The filter itself would take a misspelt level for the name of a target, and show nothing else.
+/// Whoever filters the log would take a misspelt level for the name of a target, and show nothing else.
 fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let level_of =
-        |directive: &str| directive.rsplit('=').next().is_some_and(|level| level.parse::<LevelFilter>().is_ok());
-    if text.is_empty() || !text.split(',').all(level_of) {
-        let what = format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace");
-        return Err(D::Error::custom(what));
+    let names_a_level = |directive: &str| {
+        let level = directive.rsplit('=').next().unwrap_or_default();
+        // An empty one would read as "error".
+        !level.is_empty() && level.parse::<LevelFilter>().is_ok()
+    };
+    if text.split(',').all(names_a_level) {
+        Ok(text)
+    } else {
+        Err(D::Error::custom(format!("there is no level {text:?}; there are: off, error, warn, info, debug, trace")))
     }
-    Ok(text)
 }

@@ -1,22 +1,19 @@
 //! `[login]`: who may sign in, and how often one may fail.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::login::throttle::{InvalidThrottleLimits, ThrottleLimits};
+
+use super::reading::Reading;
 use super::text;
 
 /// Who may sign in, and how often one may fail.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginSettings {
-    /// How many wrong passwords an account may get within the window.
-    pub max_failures_per_account: NonZeroU32,
-    /// How many wrong passwords may come from one network within the window.
-    pub max_failures_per_network: NonZeroU32,
-    /// How long a failure counts.
-    #[serde(deserialize_with = "text::duration")]
-    pub failure_window: Duration,
+    /// How often one may fail.
+    pub limits: ThrottleLimits,
     /// Where accounts are looked up.
     pub directory: Directory,
 }
@@ -27,4 +24,27 @@ pub struct LoginSettings {
 pub enum Directory {
     /// In the `[[users]]` of the configuration.
     Users,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawLogin {
+    max_failures_per_account: u32,
+    max_failures_per_network: u32,
+    #[serde(deserialize_with = "text::duration")]
+    failure_window: Duration,
+    directory: Directory,
+}
+
+pub(super) fn read(reading: &Reading<'_>) -> Option<LoginSettings> {
+    let raw: RawLogin = reading.section("login")?;
+    let limits = ThrottleLimits::new(raw.max_failures_per_account, raw.max_failures_per_network, raw.failure_window)
+        .map_err(|refused| {
+            let key = match refused {
+                InvalidThrottleLimits::PerAccount => "max_failures_per_account",
+                InvalidThrottleLimits::PerNetwork => "max_failures_per_network",
+                InvalidThrottleLimits::Window => "failure_window",
+            };
+            reading.place(&["login", key]).problem(refused)
+        });
+    Some(LoginSettings { limits: reading.problems().note(limits)?, directory: raw.directory })
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 
-use config::{Map, Value, ValueKind};
+use config::{Value, ValueKind};
 use serde::de::DeserializeOwned;
 
 use super::deserializer;
@@ -68,12 +68,9 @@ impl<'m> Reading<'m> {
 
     fn entry<T: DeserializeOwned>(&self, list: JoinedList, index: usize, value: &Value) -> Option<Entry<T>> {
         let keys = KeyPath::Keys(list.path());
-        let path = match text(value, list.id()) {
-            Some(id) => KeyPath::Entry(&keys, id),
-            None => KeyPath::Index(&keys, index),
-        };
-        let value_read = deserializer::read(value, &path, self.problems)?;
-        Some(Entry { place: Place::of(value, &path), value: value_read })
+        let path = KeyPath::entry(&keys, list.id(value), index);
+        let place = Place::of(value, &path);
+        deserializer::read(value, &path, self.problems).map(|value| Entry { place, value })
     }
 
     /// Where the value under these keys stands.
@@ -83,16 +80,11 @@ impl<'m> Reading<'m> {
     }
 
     fn find(&self, keys: &[&str]) -> Option<&'m Value> {
-        keys.iter().try_fold(&self.merged.root, |value, key| table(value)?.get(*key))
+        keys.iter().try_fold(&self.merged.root, |value, key| match &value.kind {
+            ValueKind::Table(table) => table.get(*key),
+            _ => None,
+        })
     }
-}
-
-fn table(value: &Value) -> Option<&Map<String, Value>> {
-    if let ValueKind::Table(table) = &value.kind { Some(table) } else { None }
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    if let ValueKind::String(text) = &table(value)?.get(key)?.kind { Some(text) } else { None }
 }
 
 /// What may be there once, and where it was.

@@ -19,7 +19,7 @@ pub const NAME: &str = "schedule.toml";
 /// Where the new file is written before it takes the place of the old one.
 const NEXT: &str = ".schedule.toml.next";
 
-const HEADER: &str = "# Written by `jotsmith`: when each key that it has made is published, signs and goes.\n";
+const HEADER: &str = "# Written by `jotsmith`: when each key that it has made is published, signs and goes.\n\n";
 
 /// Why the schedule could not be extended; it is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -57,20 +57,22 @@ pub fn append(
     folder.lock().map_err(io(directory))?;
 
     let path = directory.join(NAME);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
+    // A comment alone would move to the end of the document when tables come, so a new file's is written before it.
+    let (header, text) = match fs::read_to_string(&path) {
+        Ok(text) => ("", text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (HEADER, String::new()),
         Err(error) => return Err(io(&path)(error)),
     };
     let malformed = |reason: String| ScheduleFileError::Malformed { path: path.clone(), reason };
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| malformed(error.to_string()))?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| malformed(error.message().to_owned()))?;
     let signing = signing.iter().map(signing_table);
     extend(&mut document, "signing", signing).map_err(malformed)?;
     let sealing = sealing.iter().map(sealing_table);
     extend(&mut document, "sealing", sealing).map_err(malformed)?;
 
     let next = directory.join(NEXT);
-    replace(&folder, &next, &path, document.to_string().as_bytes()).map_err(io(&path))
+    replace(&folder, &next, &path, format!("{header}{document}").as_bytes()).map_err(io(&path))
 }
 
 /// The entries as they stand in a configuration, for a person to put there.
@@ -137,4 +139,91 @@ fn replace(folder: &File, next: &Path, path: &Path, content: &[u8]) -> io::Resul
     fs::rename(next, path)?;
     // The name is on disk only when the folder is.
     folder.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::slice;
+
+    use crate::config::{Environment, KeySettings, load};
+    use crate::foundation::clock::Timestamp;
+    use crate::keys::algorithm::Algorithm;
+
+    use super::*;
+
+    fn signing(file: &str, lifecycle: Lifecycle) -> SigningKeyEntry {
+        SigningKeyEntry { file: file.to_owned(), kid: None, algorithm: Algorithm::Rs256, lifecycle }
+    }
+
+    fn later() -> Lifecycle {
+        let [publish_at, sign_from, retire_at] =
+            [1_800_000_000, 1_800_086_400, 1_900_000_000].map(|seconds| Some(Timestamp::from_seconds(seconds)));
+        Lifecycle { publish_at, sign_from, retire_at }
+    }
+
+    /// What the configuration reads back from the schedule in `directory`.
+    fn read_back(directory: &Path) -> KeySettings {
+        let file = directory.join("config.toml");
+        fs::write(&file, format!("[keys]\ndirectory = {:?}\n", directory.display().to_string())).expect("a file");
+        let environment = Environment { system_directory: PathBuf::from("/nonexistent"), ..Environment::default() };
+        load(&[file], &environment).expect("what was written is sound").keys
+    }
+
+    #[test]
+    fn the_configuration_reads_what_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, second) = (signing("1.pem", Lifecycle::default()), signing("2.pem", later()));
+        let second = SigningKeyEntry { kid: Some("two \"quoted\"".to_owned()), ..second };
+        let sealing = SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: later() };
+        append(folder.path(), slice::from_ref(&first), &[]).expect("a new file");
+        append(folder.path(), &[], slice::from_ref(&sealing)).expect("another list");
+        append(folder.path(), slice::from_ref(&second), &[]).expect("a second entry");
+        let keys = read_back(folder.path());
+        assert_eq!((keys.signing, keys.sealing), (vec![first, second], vec![sealing]));
+        let text = fs::read_to_string(folder.path().join(NAME)).expect("the schedule");
+        assert!(text.starts_with(HEADER), "{text}");
+    }
+
+    #[test]
+    fn a_block_is_an_entry_of_the_configuration() {
+        let key = signing("1.pem", later());
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join(NAME), block(slice::from_ref(&key), &[])).expect("a file");
+        assert_eq!(read_back(folder.path()).signing, [key]);
+        let block = block(&[], &[SealingKeyEntry { file: "1.seal".to_owned(), lifecycle: Lifecycle::default() }]);
+        assert_eq!(block, "[[keys.sealing]]\nfile = \"1.seal\"\n");
+    }
+
+    #[test]
+    fn what_a_person_wrote_beside_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = "# mine\n[[keys.signing]] # first\nfile = \"1.pem\"\nalgorithm = \"ES256\"\n# end\n";
+        fs::write(folder.path().join(NAME), written).expect("a file");
+        append(folder.path(), &[signing("2.pem", later())], &[]).expect("a second entry");
+        let text = fs::read_to_string(folder.path().join(NAME)).expect("the schedule");
+        assert!(["# mine", "# first", "# end", "2.pem"].iter().all(|part| text.contains(part)), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_schedule_stays_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for text in ["no TOML", "keys = 1", "[keys]\nsigning = []\n"] {
+            fs::write(folder.path().join(NAME), text).expect("a file");
+            let error = append(folder.path(), &[signing("1.pem", Lifecycle::default())], &[]).expect_err("no schedule");
+            assert!(matches!(error, ScheduleFileError::Malformed { .. }), "{error}");
+            assert_eq!(fs::read_to_string(folder.path().join(NAME)).expect("the file"), text);
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_schedule_is_left_in_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // What a crash has left is no obstacle.
+        fs::write(folder.path().join(NEXT), "half a fi").expect("a file");
+        append(folder.path(), &[signing("1.pem", Lifecycle::default())], &[]).expect("a new file");
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(names, [NAME]);
+    }
 }

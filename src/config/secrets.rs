@@ -20,7 +20,8 @@ pub(super) fn resolve(lists: &mut Lists, environment: &Environment, problems: &P
     let mut resolver = Resolver { environment, problems, files: Vec::new() };
     for (list, path) in SECRETS {
         for (index, entry) in lists.entries_mut(list).iter_mut().enumerate() {
-            resolver.walk(entry, path, &KeyPath::Index(&KeyPath::Keys(list.path()), index));
+            let id = list.id(entry).map(str::to_owned);
+            resolver.walk(entry, path, &KeyPath::entry(&KeyPath::Keys(list.path()), id.as_deref(), index));
         }
     }
     resolver.files

@@ -3,7 +3,6 @@
 //! Each refusal says how the value is written.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use ipnet::IpNet;
@@ -11,19 +10,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::foundation::clock::Timestamp;
+pub(super) use crate::foundation::duration::{deserialize as duration, deserialize_optional as optional_duration};
 use crate::protocol::scope::Scope;
-
-/// `90s`, `5m`, `30d`.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .map_err(|_| D::Error::custom(format!("{text:?} is no duration; write one as 90s, 5m, 12h or 30d")))
-}
-
-/// A duration that may be left out, or be none.
-pub(super) fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    duration(deserializer).map(Some)
-}
 
 /// `32MiB`, in bytes.
 pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

@@ -73,9 +73,7 @@ impl Reader {
     fn table(&mut self, table: &dyn TableLike, path: &KeyPath<'_>, is_merged: bool) -> Map<String, Value> {
         let mut values = Map::with_capacity(table.len());
         for (key, item) in table.iter() {
-            // The line of the key, for the one of a table written as `a.b = 1` is nowhere else.
-            let key_span = table.key(key).and_then(toml_edit::Key::span);
-            let origin = self.origin(item.span().or(key_span));
+            let origin = self.origin(item.span());
             let path = KeyPath::Key(path, key);
             if let (true, true, Some(origin)) = (is_merged, item.is_table_like(), &origin) {
                 self.tables.insert(path.to_string(), origin.clone());

@@ -15,3 +15,9 @@ pub struct StoreUnavailable {
     /// How long to wait before trying again.
     pub retry_after: Duration,
 }
+
+/// A store that tells whether it can be used.
+pub trait StoreHealth: Send + Sync {
+    /// Whether it can be used now. Asks no disk.
+    fn health(&self) -> Result<(), StoreUnavailable>;
+}

@@ -33,7 +33,7 @@ impl<'a> ClientCredentialsRequest<'a> {
         let resource = resources.for_request(client, self.resource.iter().copied())?;
         let asked = requested_scope(client, self.scope)?;
         let scope = scope_of_resource(&asked, resource)?;
-        let authorization = Authorization { client, subject: None, scope: &scope, resource };
+        let authorization = Authorization { client, person: None, scope: &scope, resource };
         Ok(issuer.issue(&authorization, self.scope.map(|_| &asked), now)?)
     }
 }

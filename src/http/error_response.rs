@@ -2,6 +2,8 @@
 //!
 //! The body is JSON with the code, a constant sentence, and an `error_id` that stands in the log beside the true cause.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
@@ -24,7 +26,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    const fn status(self) -> StatusCode {
+    pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
@@ -32,7 +34,7 @@ impl Refusal {
         }
     }
 
-    const fn error(self) -> OAuthError {
+    pub(super) const fn error(self) -> OAuthError {
         let description = match self {
             Self::NotAForm => "The body is not application/x-www-form-urlencoded.",
             Self::TooLong => "The body is longer than 64 KiB.",
@@ -78,7 +80,8 @@ struct Body<'a> {
     error_id: String,
 }
 
-fn answer(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> HttpResponse {
+/// Logs an error once, with its cause and the identifier that the answer shows, and gives that identifier.
+pub(super) fn log(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> String {
     let error_id = request_id(request);
     let (code, cause) = (error.code.as_str(), &*error.cause);
     if status.is_server_error() {
@@ -87,6 +90,24 @@ fn answer(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> Http
         tracing::info!(error.id = %error_id, error.code = code, error.cause = cause, "request refused");
     }
     metrics::counter!("jotsmith_errors_total", "error" => code).increment(1);
+    error_id
+}
+
+/// The status of a page that shows an error to a person.
+pub(super) fn status_of_page(error: &OAuthError) -> StatusCode {
+    match error.code {
+        ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError => status(error),
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// RFC 9110 §10.2.3: whole seconds; rounded up, so that whoever waits has waited enough.
+pub(super) fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+fn answer(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> HttpResponse {
+    let error_id = log(request, error, status);
     let mut response = HttpResponse::build(status);
     for header in NO_STORE {
         response.insert_header(header);
@@ -97,11 +118,9 @@ fn answer(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> Http
         response.insert_header((WWW_AUTHENTICATE, r#"Basic realm="jotsmith", charset="UTF-8""#));
     }
     if let Some(wait) = error.retry_after {
-        // RFC 9110 §10.2.3: whole seconds; rounded up, so that whoever waits has waited enough.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        response.insert_header((RETRY_AFTER, seconds.max(1)));
+        response.insert_header((RETRY_AFTER, whole_seconds(wait)));
     }
-    response.json(Body { error: code, error_description: error.description, error_id })
+    response.json(Body { error: error.code.as_str(), error_description: error.description, error_id })
 }
 
 /// The identifier of the request, which stands in every log line about it and in the header `x-request-id`.

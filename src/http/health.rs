@@ -26,16 +26,20 @@ pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(Alive { status: "live" })
 }
 
-/// `GET /health/ready`: keys can sign. A refused reload leaves the old configuration serving, so it is told in the
-/// body and does not make the server unready.
+/// `GET /health/ready`: keys can sign, and the store can be used. A refused reload leaves the old configuration serving,
+/// so it is told in the body and does not make the server unready.
 pub(super) async fn ready(state: Data<State>) -> HttpResponse {
     let can_sign = state.live().keys.algorithms(state.now()).next().is_some();
+    let status = match state.stores.health.health() {
+        _ if !can_sign => "no signing key",
+        Err(_unavailable) => "the store cannot be used",
+        Ok(()) => "ready",
+    };
     let outcome = state.reload_outcome();
     let (reload, reload_error, refused_at) = match &*outcome {
         ReloadOutcome::Loaded => ("loaded", None, None),
         ReloadOutcome::Refused { at, error } => ("refused", Some(error.as_str()), Some(at.to_string())),
     };
-    let mut response = if can_sign { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    let status = if can_sign { "ready" } else { "no signing key" };
+    let mut response = if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(Ready { status, reload, reload_error, reload_refused_at: refused_at })
 }

@@ -1,30 +1,56 @@
 //! What a reload replaces, as one: a request loads it once and keeps it to its end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Bytes;
 use ipnet::IpNet;
 
+use crate::authorize::request::Registrations;
 use crate::clients::ClientRegistry;
 use crate::clients::authentication::SecretVerifier;
 use crate::keys::key_ring::KeyRing;
+use crate::keys::sealing_ring::SealingRing;
+use crate::login::password::PasswordLogin;
+use crate::protocol::issuer::Issuer;
 use crate::tokens::audience::ProtectedResources;
 use crate::tokens::issuer::TokenIssuer;
+use crate::tokens::lifetimes::Lifetimes;
 
 /// A snapshot of everything that the configuration decides.
 pub struct Live {
+    /// The server's name.
+    pub issuer: Issuer,
     /// Who may ask.
     pub clients: ClientRegistry,
     /// Checks client secrets.
     pub secrets: SecretVerifier,
     /// What tokens may be for.
     pub resources: ProtectedResources,
+    /// What scope tokens mean, in words; by token and language.
+    pub scope_descriptions: BTreeMap<String, BTreeMap<String, String>>,
     /// The signing keys.
     pub keys: Arc<KeyRing>,
     /// Mints tokens with them.
-    pub issuer: TokenIssuer,
+    pub tokens: TokenIssuer,
+    /// Seals codes, refresh tokens, cookies and form fields.
+    pub sealing: SealingRing,
+    /// Signs people in.
+    pub login: PasswordLogin,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// For how long after a grant's end an access token of it may still be shown to somebody.
+    pub tombstone: Duration,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The metadata document (RFC 8414), rendered.
     pub metadata: Bytes,
+}
+
+impl Live {
+    /// What an authorization request is judged against.
+    pub const fn registrations(&self) -> Registrations<'_> {
+        Registrations { clients: &self.clients, resources: &self.resources }
+    }
 }

@@ -10,6 +10,8 @@ use crate::clients::{AuthenticationMethod, ClientRegistry};
 use crate::grant_types::TokenRequest;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::issuer::Issuer;
+use crate::protocol::pkce;
+use crate::protocol::response_type::{ResponseMode, ResponseType};
 use crate::protocol::server_metadata::ServerMetadata;
 
 use super::endpoint;
@@ -21,16 +23,31 @@ use super::state::State;
 /// # Panics
 /// Never: a document of strings is always JSON.
 pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
+    let has_people = clients.iter().any(|client| !client.authorization.response_types.is_empty());
     let document = ServerMetadata {
         issuer: issuer.as_str().to_owned(),
+        authorization_endpoint: has_people.then(|| issuer.endpoint(endpoint::AUTHORIZE)),
         token_endpoint: issuer.endpoint(endpoint::TOKEN),
         jwks_uri: issuer.endpoint(endpoint::JWKS),
         scopes_supported: scopes(clients),
-        response_types_supported: Vec::new(),
-        grant_types_supported: TokenRequest::GRANT_TYPES.map(GrantType::as_str).to_vec(),
+        response_types_supported: only_if(has_people, ResponseType::ALL.map(ResponseType::as_str)),
+        response_modes_supported: only_if(has_people, ResponseMode::ALL.map(ResponseMode::as_str)),
+        grant_types_supported: grant_types(clients),
         token_endpoint_auth_methods_supported: authentication_methods(clients),
+        code_challenge_methods_supported: only_if(has_people, [pkce::S256]),
+        authorization_response_iss_parameter_supported: has_people.then_some(true),
     };
     serde_json::to_vec(&document).expect("strings are always JSON").into()
+}
+
+fn only_if<const N: usize>(is_there: bool, names: [&'static str; N]) -> Vec<&'static str> {
+    if is_there { names.to_vec() } else { Vec::new() }
+}
+
+/// What the token endpoint takes, as far as some client may use it.
+fn grant_types(clients: &ClientRegistry) -> Vec<&'static str> {
+    let is_used = |grant_type: &GrantType| clients.iter().any(|client| client.grant_types.contains(grant_type));
+    TokenRequest::GRANT_TYPES.into_iter().filter(is_used).map(GrantType::as_str).collect()
 }
 
 fn scopes(clients: &ClientRegistry) -> Vec<String> {

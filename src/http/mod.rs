@@ -1,13 +1,20 @@
 //! The HTTP skin: parse, call, render. This file is the route table.
 
+mod authorize;
+mod browser;
+mod consent;
+mod cookies;
 pub mod error_response;
 mod form;
 mod headers;
 mod health;
 mod jwks;
 pub mod live;
+mod login;
+mod logout;
 mod metadata;
 mod network;
+mod pages;
 mod presented_credentials;
 pub mod state;
 mod token;
@@ -30,6 +37,18 @@ pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<>
     let (path, metadata) = (issuer.path().to_owned(), issuer.well_known_path(METADATA_NAME));
     move |routes| {
         routes
+            .service(
+                resource(&format!("{path}{}", endpoint::AUTHORIZE), "GET, POST")
+                    .route(web::get().to(authorize::get))
+                    .route(web::post().to(authorize::post)),
+            )
+            .service(post(&format!("{path}{}", endpoint::LOGIN)).route(web::post().to(login::login)))
+            .service(post(&format!("{path}{}", endpoint::CONSENT)).route(web::post().to(consent::consent)))
+            .service(
+                resource(&format!("{path}{}", endpoint::LOGOUT), "GET, POST")
+                    .route(web::get().to(logout::ask))
+                    .route(web::post().to(logout::logout)),
+            )
             .service(post(&format!("{path}{}", endpoint::TOKEN)).route(web::post().to(token::token)))
             .service(get(&format!("{path}{}", endpoint::JWKS)).route(read().to(jwks::jwks)))
             .service(get(&metadata).route(read().to(metadata::metadata)))
@@ -47,6 +66,10 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
 
 /// Where the endpoints lie under the issuer's path; the metadata names the same ones.
 mod endpoint {
+    pub(super) const AUTHORIZE: &str = "/authorize";
+    pub(super) const LOGIN: &str = "/login";
+    pub(super) const CONSENT: &str = "/consent";
+    pub(super) const LOGOUT: &str = "/logout";
     pub(super) const TOKEN: &str = "/token";
     pub(super) const JWKS: &str = "/.well-known/jwks.json";
 }

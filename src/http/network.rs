@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 use crate::foundation::network::Network;
@@ -26,9 +26,10 @@ fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     if !is_trusted(believed) {
         return believed;
     }
-    let lists: Vec<&str> = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
-    for entry in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
-        let Ok(address) = entry.trim().parse() else { break };
+    let lists: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+    for entry in lists.iter().rev().flat_map(|list| list.rsplit(|byte| *byte == b',')) {
+        let entry = std::str::from_utf8(entry).ok().and_then(|entry| entry.trim().parse().ok());
+        let Some(address) = entry else { break };
         believed = address;
         if !is_trusted(believed) {
             break;
@@ -40,12 +41,12 @@ fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderName;
 
     fn origin_of(peer: &str, lists: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for list in lists {
-            let value = HeaderValue::from_str(list).expect("a header value");
+            let value = HeaderValue::from_bytes(list.as_bytes()).expect("a header value");
             headers.append(HeaderName::from_static(FORWARDED_FOR), value);
         }
         let trusted = ["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("a network")];
@@ -68,6 +69,8 @@ mod tests {
     #[test]
     fn an_entry_that_is_no_address_ends_the_search() {
         assert_eq!(origin_of("10.0.0.1", &["198.51.100.7, unknown"]), "10.0.0.1");
+        // A list that is no text ends it too: what the client wrote before it is not believed instead.
+        assert_eq!(origin_of("10.0.0.1", &["198.51.100.7", "\u{ff}"]), "10.0.0.1");
         assert_eq!(origin_of("10.0.0.1", &[]), "10.0.0.1");
     }
 }

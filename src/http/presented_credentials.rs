@@ -125,35 +125,35 @@ mod tests {
         })
     }
 
-    fn is(client_id: &str, secret: Option<&str>) -> Result<(String, Option<String>), CredentialsRefused> {
-        Ok((client_id.to_owned(), secret.map(str::to_owned)))
+    fn client(client_id: &str, secret: Option<&str>) -> (String, Option<String>) {
+        (client_id.to_owned(), secret.map(str::to_owned))
     }
 
     #[test]
     fn the_example_of_rfc_6749_section_2_3_1_is_read_from_header_and_body() {
         let header = "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3";
-        assert_eq!(presented(Some(header), ""), is("s6BhdRkqt3", Some("7Fjfp0ZBr1KtDRbnfVdmIw")));
+        assert_eq!(presented(Some(header), ""), Ok(client("s6BhdRkqt3", Some("7Fjfp0ZBr1KtDRbnfVdmIw"))));
         let body = "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw";
-        assert_eq!(presented(None, body), is("s6BhdRkqt3", Some("7Fjfp0ZBr1KtDRbnfVdmIw")));
+        assert_eq!(presented(None, body), Ok(client("s6BhdRkqt3", Some("7Fjfp0ZBr1KtDRbnfVdmIw"))));
     }
 
     #[test]
     fn both_halves_of_a_basic_header_are_form_decoded() {
         let header = format!("bAsIc {}", STANDARD.encode("a%3Ab+c:p%25%2Bw%C3%A9:x"));
-        assert_eq!(presented(Some(&header), ""), is("a:b c", Some("p%+w\u{e9}:x")));
+        assert_eq!(presented(Some(&header), ""), Ok(client("a:b c", Some("p%+w\u{e9}:x"))));
     }
 
     #[test]
     fn an_empty_password_is_no_secret() {
         let header = format!("Basic {}", STANDARD.encode("public:"));
-        assert_eq!(presented(Some(&header), ""), is("public", None));
-        assert_eq!(presented(None, "client_id=public&client_secret="), is("public", None));
+        assert_eq!(presented(Some(&header), ""), Ok(client("public", None)));
+        assert_eq!(presented(None, "client_id=public&client_secret="), Ok(client("public", None)));
     }
 
     #[test]
     fn two_ways_at_once_are_refused_and_an_equal_client_id_is_not_a_second_way() {
         let header = format!("Basic {}", STANDARD.encode("one:secret"));
-        assert_eq!(presented(Some(&header), "client_id=one"), is("one", Some("secret")));
+        assert_eq!(presented(Some(&header), "client_id=one"), Ok(client("one", Some("secret"))));
         assert_eq!(presented(Some(&header), "client_id=two"), Err(CredentialsRefused::TwoClients));
         assert_eq!(presented(Some(&header), "client_secret=secret"), Err(CredentialsRefused::TwoMethods));
     }

@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
+use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
+use crate::foundation::random::Random;
+use crate::foundation::storage::StoreHealth;
+use crate::login::store::SessionStore;
+use crate::tokens::store::GrantStore;
 
 use super::live::Live;
 
@@ -23,17 +28,34 @@ pub enum ReloadOutcome {
     },
 }
 
-/// The process: a clock, and the snapshot of the moment.
+/// The ports of the store, each by its own name.
+#[derive(Clone)]
+pub struct Stores {
+    /// Codes that wait for their redemption.
+    pub codes: Arc<dyn CodeStore>,
+    /// Grants.
+    pub grants: Arc<dyn GrantStore>,
+    /// What was ended early.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Whether all of them can be used.
+    pub health: Arc<dyn StoreHealth>,
+}
+
+/// The process: a clock, randomness, the store, and the snapshot of the moment.
 pub struct State {
     live: ArcSwap<Live>,
     reload: ArcSwap<ReloadOutcome>,
     clock: Arc<dyn Clock>,
+    /// Gives unpredictable bytes.
+    pub random: Arc<dyn Random>,
+    /// What must be taken back.
+    pub stores: Stores,
 }
 
 impl State {
     /// A process that serves `live`.
-    pub fn new(live: Live, clock: Arc<dyn Clock>) -> Self {
-        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock }
+    pub fn new(live: Live, clock: Arc<dyn Clock>, random: Arc<dyn Random>, stores: Stores) -> Self {
+        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock, random, stores }
     }
 
     /// The snapshot of the moment, for a request that does not wait in between. Load it once a request.

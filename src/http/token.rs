@@ -32,13 +32,24 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
     // The snapshot is held across an await, so it is a counted reference and not a guard of the moment.
     let live = state.live_for_long();
     let network = network::of(request, &live.trusted_proxies);
-    let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
     let span = tracing::Span::current();
-    span.record("client.id", client.id.as_str());
+    // The name of a client that is there; anything else may be a secret in the wrong place.
+    if let Some(client) = live.clients.find(presented.client_id()) {
+        span.record("client.id", client.id.as_str());
+    }
+    let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
     let asked = TokenRequest::parse(&parameters)?;
     span.record("grant.type", asked.grant_type().as_str());
-    let ports = Ports { resources: &live.resources, issuer: &live.issuer };
-    asked.respond(&client, ports, state.now())
+    let ports = Ports {
+        resources: &live.resources,
+        issuer: &live.tokens,
+        directory: &*live.login.directory,
+        codes: &*state.stores.codes,
+        grants: &*state.stores.grants,
+        sealing: &live.sealing,
+        lifetimes: &live.lifetimes,
+    };
+    asked.respond(&client, &ports, state.now()).await
 }
 
 fn render(answer: &TokenResponse) -> HttpResponse {

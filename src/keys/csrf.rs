@@ -1,7 +1,7 @@
 //! CSRF tokens: a form that a page of ours showed to this browser, for this request and this action.
 //!
-//! `base64url(version | sealing key id | MAC)`. Nothing is stored: the token is bound to the session or to the pre-login
-//! cookie, and is good for as long as that is.
+//! `base64url(version | sealing key id | MAC)`. Nothing is stored: the token is bound to the session or to the
+//! pre-login cookie, and is good for as long as that is.
 
 use crate::foundation::base64url;
 use crate::foundation::clock::Timestamp;

@@ -123,6 +123,18 @@ mod tests {
         let key = jwk(r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
         assert_eq!(thumbprint(&key), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
+
+    #[test]
+    fn rfc_8037_appendix_a_5_is_a_signature_of_its_key() {
+        let key =
+            jwk(r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "A"}"#);
+        let key = VerificationKey::from_jwk(&key).expect("a key of ours");
+        let signing_input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        assert!(key.has_signed(signing_input, signature));
+        assert!(!key.has_signed(&signing_input[1..], signature));
+    }
+
     #[test]
     fn keys_that_are_not_for_our_signatures_are_left_out_of_a_set() {
         let own = SigningKey::from_pem(generate(Algorithm::Rs256).as_bytes(), Algorithm::Rs256, None);

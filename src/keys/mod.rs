@@ -10,6 +10,7 @@ pub mod key_ring;
 pub mod pem;
 pub mod schedule;
 pub mod sealed_value;
+pub mod sealing_files;
 pub mod sealing_ring;
 pub mod signing_key;
 pub mod token_type;

@@ -28,7 +28,7 @@ pub enum PemRefused {
     #[error("it holds no private key, only the public part: give the PKCS#8 file that it was made from")]
     PublicPart,
     /// No private key at all.
-    #[error("it holds no private key in PEM: `jotsmith keys generate` makes one")]
+    #[error("it holds no private key in PEM: `jotsmith keys generate --algorithm ..` makes one")]
     NoKey,
     /// More than one private key.
     #[error("it holds more than one private key: give each its own file")]

@@ -162,7 +162,9 @@ pub enum ScheduleRefused {
         key: String,
     },
     /// There is no key at all.
-    #[error("there is no key")]
+    #[error(
+        "there is no key: `jotsmith keys generate` with `--algorithm` or `--sealing` makes one and prints its entry"
+    )]
     NoKey,
 }
 

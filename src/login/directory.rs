@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::Account;
 use crate::foundation::keyed_digest::KeyedDigest;
 use crate::foundation::password_hash::Cost;
 use crate::foundation::random::Random;
+use crate::protocol::error::{ErrorCode, OAuthError};
 
 /// An answer of a directory: the account, or that there is none.
 pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Option<Account>, DirectoryUnavailable>> + Send + 'a>>;
@@ -30,6 +32,9 @@ pub trait Directory: Send + Sync {
     fn cost_of_nobody(&self, username: &str) -> Cost;
 }
 
+/// When to come back to a directory that cannot be asked.
+pub(super) const DIRECTORY_RETRY: Duration = Duration::from_secs(5);
+
 /// The directory cannot be asked now. Says nothing about anyone in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the directory of users cannot be asked: {0}")]
@@ -37,6 +42,14 @@ pub struct DirectoryUnavailable(
     /// Why, for the log.
     pub String,
 );
+
+impl From<DirectoryUnavailable> for OAuthError {
+    fn from(reason: DirectoryUnavailable) -> Self {
+        Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now, try again later.")
+            .retry_after(DIRECTORY_RETRY)
+            .because(reason)
+    }
+}
 
 /// The users of the configuration.
 #[derive(Debug)]

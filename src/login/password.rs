@@ -4,7 +4,6 @@
 //! tells who has an account. What costs nothing is refused first: too many failures, then no place in the pool.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::account::Account;
 use super::directory::{Directory, DirectoryUnavailable};
@@ -15,9 +14,6 @@ use crate::foundation::password_hash::{Password, PasswordHash};
 use crate::foundation::random::Random;
 use crate::foundation::slow_hash::{Busy, SlowHash};
 use crate::protocol::error::{ErrorCode, OAuthError};
-
-/// When to come back to a directory that cannot be asked.
-const DIRECTORY_RETRY: Duration = Duration::from_secs(5);
 
 /// Verifies usernames and passwords. A reload makes a new one around the same throttle and the same pool.
 pub struct PasswordLogin {
@@ -62,11 +58,7 @@ impl From<LoginRefused> for OAuthError {
                     .because(busy)
                     .retry_after(busy.retry_after)
             }
-            LoginRefused::Unavailable(cause) => {
-                Self::new(ErrorCode::TemporarilyUnavailable, "nobody can sign in now, try again later")
-                    .because(cause)
-                    .retry_after(DIRECTORY_RETRY)
-            }
+            LoginRefused::Unavailable(cause) => cause.into(),
         }
     }
 }
@@ -110,10 +102,13 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
+    use std::time::Duration;
+
     use super::*;
     use crate::foundation::password_hash::Cost;
     use crate::foundation::random::OsRandom;
     use crate::foundation::slow_hash::PoolSize;
+    use crate::login::directory::DIRECTORY_RETRY;
     use crate::login::directory::{Found, UserDirectory};
     use crate::protocol::claims::CustomClaims;
 

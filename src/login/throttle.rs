@@ -30,9 +30,12 @@ pub struct ThrottleLimits {
 /// The limits would lock everyone out, remember too much, or limit nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidThrottleLimits {
-    /// For an account or a network.
-    #[error("the failures allowed are 1 to {}", ThrottleLimits::MAX_FAILURES)]
-    Failures,
+    /// For an account.
+    #[error("the failures allowed for an account are 1 to {}", ThrottleLimits::MAX_FAILURES)]
+    PerAccount,
+    /// From a network.
+    #[error("the failures allowed from a network are 1 to {}", ThrottleLimits::MAX_FAILURES)]
+    PerNetwork,
     /// The span within which they are counted.
     #[error("the failure window is 1s to 24h")]
     Window,
@@ -43,14 +46,16 @@ impl ThrottleLimits {
 
     /// So many failures for one account and from one network within any `window`.
     pub fn new(per_account: u32, per_network: u32, window: Duration) -> Result<Self, InvalidThrottleLimits> {
-        let allowed = |failures: u32| match failures {
+        let allowed = |failures: u32, refused| match failures {
             1..=Self::MAX_FAILURES => Ok(failures as usize),
-            _ => Err(InvalidThrottleLimits::Failures),
+            _ => Err(refused),
         };
+        let per_account = allowed(per_account, InvalidThrottleLimits::PerAccount)?;
+        let per_network = allowed(per_network, InvalidThrottleLimits::PerNetwork)?;
         if window < Duration::from_secs(1) || window > Duration::from_hours(24) {
             return Err(InvalidThrottleLimits::Window);
         }
-        Ok(Self { per_account: allowed(per_account)?, per_network: allowed(per_network)?, window })
+        Ok(Self { per_account, per_network, window })
     }
 }
 
@@ -252,9 +257,11 @@ mod tests {
         for (per_account, per_network, seconds) in [(1, 1, 1), (1000, 1000, 86_400)] {
             assert!(ThrottleLimits::new(per_account, per_network, Duration::from_secs(seconds)).is_ok());
         }
-        for (per_account, per_network) in [(0, 1), (1, 0), (1001, 1), (1, 1001)] {
-            let refused = ThrottleLimits::new(per_account, per_network, WINDOW);
-            assert_eq!(refused, Err(InvalidThrottleLimits::Failures));
+        for failures in [0, 1001] {
+            let of_account = ThrottleLimits::new(failures, 1, WINDOW);
+            assert_eq!(of_account, Err(InvalidThrottleLimits::PerAccount));
+            let of_network = ThrottleLimits::new(1, failures, WINDOW);
+            assert_eq!(of_network, Err(InvalidThrottleLimits::PerNetwork));
         }
         for window in [Duration::from_millis(999), Duration::from_secs(86_401)] {
             assert_eq!(ThrottleLimits::new(1, 1, window), Err(InvalidThrottleLimits::Window));

@@ -214,6 +214,16 @@ impl RedirectTarget {
         self.0.is_loopback() || self.0.is_private_use()
     }
 
+    /// What a person knows the address by: its host with the port, or the scheme of an app.
+    pub fn host_to_show(&self) -> &str {
+        let text = self.as_str();
+        let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+        match rest.strip_prefix("//") {
+            Some(rest) if !self.0.is_private_use() => rest.split(['/', '?']).next().unwrap_or(rest),
+            _ => scheme,
+        }
+    }
+
     /// The URI with `parameters` added to its query, form-encoded (RFC 6749 §4.1.2 and appendix B). What its query has
     /// already is retained (§3.1.2).
     pub fn with_query<'a>(&self, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {

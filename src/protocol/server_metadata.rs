@@ -7,6 +7,9 @@ use serde::Serialize;
 pub struct ServerMetadata {
     /// The issuer identifier.
     pub issuer: String,
+    /// Where people sign in and consent, where some client may send them there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_endpoint: Option<String>,
     /// Where tokens are had.
     pub token_endpoint: String,
     /// Where the key set is.
@@ -16,8 +19,17 @@ pub struct ServerMetadata {
     pub scopes_supported: Vec<String>,
     /// The response types of the authorization endpoint: required, and empty where there is no such endpoint.
     pub response_types_supported: Vec<&'static str>,
+    /// How an answer of the authorization endpoint travels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_modes_supported: Vec<&'static str>,
     /// The grant types. Always sent: left out, it would mean authorization code and implicit.
     pub grant_types_supported: Vec<&'static str>,
     /// How clients authenticate at the token endpoint.
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// The methods of PKCE (RFC 7636 §4.3).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub code_challenge_methods_supported: Vec<&'static str>,
+    /// Whether every answer of the authorization endpoint names the issuer (RFC 9207 §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_response_iss_parameter_supported: Option<bool>,
 }

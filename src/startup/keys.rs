@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::slice;
 use std::time::Duration;
 
 use crate::config::schedule_file::{self, ScheduleFileError};
-use crate::config::{GenerateIfMissing, Settings, SigningKeyEntry};
+use crate::config::{GenerateIfMissing, SealingKeyEntry, Settings, SigningKeyEntry};
 use crate::foundation::clock::Timestamp;
+use crate::foundation::random::Random;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::key_files::{self, KeyFileRefused};
 use crate::keys::key_ring::{KeyRing, KeyRingRefused, RingDemands};
 use crate::keys::schedule::{Lifecycle, Scheduled};
+use crate::keys::sealing_files::{self, SealingFileRefused};
+use crate::keys::sealing_ring::{SealingRing, SealingRingRefused};
 use crate::keys::signing_key::{self, SigningKey, SigningKeyRefused};
+use crate::store::sled as store;
 
 use super::{Source, StartError};
 
@@ -41,9 +44,29 @@ pub enum KeysRefused {
         schedule = schedule_file::NAME
     )]
     Missing(Algorithm),
+    /// A sealing key's file cannot be read, or holds none.
+    #[error(transparent)]
+    SealingFile(#[from] SealingFileRefused),
+    /// The sealing keys do not fit together.
+    #[error("keys.sealing: {0}")]
+    SealingRing(#[from] SealingRingRefused),
+    /// No sealing key is configured, and none may be made.
+    #[error(
+        "no sealing key is configured, and keys are made by themselves only where the store is new: run `jotsmith keys generate --sealing` and put what it prints into the configuration, or bring back the key files and {schedule}",
+        schedule = schedule_file::NAME
+    )]
+    SealingMissing,
     /// The schedule of the new keys cannot be written.
     #[error(transparent)]
     Schedule(#[from] ScheduleFileError),
+    /// Nobody can tell whether the store is new.
+    #[error("cannot look into {}, which store.url names: {reason}", .folder.display())]
+    StoreFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
     /// The folder of the keys cannot be made.
     #[error("cannot make the folder {}, which keys.directory names: {reason}", .folder.display())]
     NoFolder {
@@ -70,6 +93,19 @@ pub fn load_ring(settings: &Settings, now: Timestamp) -> Result<KeyRing, KeysRef
     Ok(KeyRing::new(keys, &demands)?)
 }
 
+/// The sealing keys that the settings name, judged as a whole.
+pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
+    if settings.keys.sealing.is_empty() {
+        return Err(KeysRefused::SealingMissing);
+    }
+    let keys = settings.keys.sealing.iter().map(|entry| {
+        let key = sealing_files::read(&settings.keys.directory.join(&entry.file))?;
+        Ok(Scheduled { name: entry.file.clone(), lifecycle: entry.lifecycle, key })
+    });
+    let keys = keys.collect::<Result<Vec<_>, KeysRefused>>()?;
+    Ok(SealingRing::new(&settings.issuer, keys, now)?)
+}
+
 fn load(directory: &Path, entry: &SigningKeyEntry) -> Result<Scheduled<SigningKey>, KeysRefused> {
     let file = directory.join(&entry.file);
     let pem = key_files::read(&file)?;
@@ -84,43 +120,82 @@ fn algorithms(settings: &Settings) -> Vec<Algorithm> {
     asked.into_iter().collect()
 }
 
-fn longest_lifetime(settings: &Settings) -> Duration {
+/// The longest lifetime of an access token, of any client and resource.
+pub(super) fn longest_lifetime(settings: &Settings) -> Duration {
     let of_clients = settings.clients.iter().filter_map(|client| client.access_token_lifetime);
     let of_resources = settings.resources.iter().filter_map(|resource| resource.access_token_lifetime);
     of_clients.chain(of_resources).fold(settings.lifetimes.access_token, Duration::max)
 }
 
-/// Whether the server would make its first keys: none is configured, the store is new, and the settings allow it.
-pub fn will_make_keys(settings: &Settings) -> bool {
-    let may = settings.keys.generate_if_missing == GenerateIfMissing::NewStore && is_new(&settings.store.path);
-    may && settings.keys.signing.is_empty()
+/// Judges the keys that are configured, without making any: those of each kind, or that the first of that kind may be
+/// made, because the store is new and the settings allow it. What will be made is left out of what it gives.
+pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, KeysRefused> {
+    let may_make = may_make(settings)?;
+    let ring = match load_ring(settings, now) {
+        Err(KeysRefused::Missing(_)) if may_make => None,
+        judged => Some(judged?),
+    };
+    match load_sealing_ring(settings, now) {
+        Err(KeysRefused::SealingMissing) if may_make => {}
+        judged => drop(judged?),
+    }
+    Ok(ring)
 }
 
-/// Where no key is configured and the store is new, makes one for every algorithm that is asked for, writes the schedule
-/// and reads the configuration again; else gives back what it got.
-pub(super) fn make_if_missing(settings: Settings, source: &Source) -> Result<Settings, StartError> {
-    if !will_make_keys(&settings) {
+fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
+    let folder = &settings.store.path;
+    // A store whose keys are lost is no reason to make new ones, and one that cannot be looked into is not known to be new.
+    let is_new = store::is_new(folder).map_err(|reason| KeysRefused::StoreFolder { folder: folder.clone(), reason })?;
+    Ok(is_new && settings.keys.generate_if_missing == GenerateIfMissing::NewStore)
+}
+
+/// Where no key is configured and the store is new, makes a signing key for every algorithm that is asked for and a
+/// sealing key, writes the schedule and reads the configuration again; else gives back what it got.
+pub(super) fn make_if_missing(
+    settings: Settings,
+    source: &Source,
+    random: &dyn Random,
+) -> Result<Settings, StartError> {
+    let is_complete = !settings.keys.signing.is_empty() && !settings.keys.sealing.is_empty();
+    if is_complete || !may_make(&settings)? {
         return Ok(settings);
     }
-    make(&settings)?;
+    make(&settings, random)?;
     Ok(source.load()?)
 }
 
-/// Whether nothing was ever stored there. A store whose keys are lost is no reason to make new ones.
-fn is_new(store: &Path) -> bool {
-    fs::read_dir(store).map_or(true, |mut entries| entries.next().is_none())
-}
-
-fn make(settings: &Settings) -> Result<(), KeysRefused> {
+fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
     let directory = &settings.keys.directory;
     fs::create_dir_all(directory).map_err(|reason| KeysRefused::NoFolder { folder: directory.clone(), reason })?;
-    for algorithm in algorithms(settings) {
-        let pem = signing_key::generate(algorithm);
-        let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
-        key_files::create(&directory.join(&file), pem.as_bytes())?;
-        let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
-        schedule_file::append(directory, slice::from_ref(&entry), &[])?;
-        tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
+    if settings.keys.signing.is_empty() {
+        for algorithm in algorithms(settings) {
+            let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
+            let made = key_files::create(&directory.join(&file), signing_key::generate(algorithm).as_bytes());
+            let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
+            unless_there(made, || load(directory, &entry).map(drop))?;
+            tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
+            schedule_file::append(directory, &[entry], &[])?;
+        }
+    }
+    if settings.keys.sealing.is_empty() {
+        let file = "first.seal".to_owned();
+        let path = directory.join(&file);
+        let made = sealing_files::generate(&path, random).map(drop);
+        unless_there(made, || Ok(sealing_files::read(&path).map(drop)?))?;
+        tracing::info!(key.file = %file, "made the first sealing key");
+        schedule_file::append(directory, &[], &[SealingKeyEntry { file, lifecycle: Lifecycle::default() }])?;
     }
     Ok(())
+}
+
+/// A first start that was cut off may have made a key and not yet its entry: if the file that is there holds a good key,
+/// it is taken.
+fn unless_there(
+    made: Result<(), KeyFileRefused>,
+    is_good: impl FnOnce() -> Result<(), KeysRefused>,
+) -> Result<(), KeysRefused> {
+    match made {
+        Err(KeyFileRefused::Exists { .. }) => is_good(),
+        made => Ok(made?),
+    }
 }

@@ -3,34 +3,34 @@
 //! `jotsmith serve`, `jotsmith demo` and every test start here, with the clock and the randomness that they bring.
 
 mod keys;
+mod listen;
 mod reload;
 mod signals;
+mod store;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
-use tracing_actix_web::TracingLogger;
 
-use crate::config::{self, ConfigErrors, Environment, ServerSettings, Settings};
+use crate::config::{self, ConfigErrors, Environment, LogSettings, ServerSettings, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, SystemClock};
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
-use crate::http::{admin_routes, name_request, public_routes};
+use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
-use crate::telemetry::RootSpan;
+use crate::store::sled::{OpenFailed, SledStore};
 
-pub use keys::{KeysRefused, load_ring, will_make_keys};
+use listen::Listening;
+use signals::Signals;
+
+pub use keys::{KeysRefused, judge as judge_keys, load_ring};
 pub use reload::{ReloadRefused, Reloader};
+pub use signals::OnHangUp;
 
 /// What comes from outside the configuration.
 #[derive(Clone)]
@@ -79,11 +79,16 @@ pub enum StartError {
     /// The keys are refused.
     #[error(transparent)]
     Keys(#[from] KeysRefused),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenFailed),
     /// The operating system refuses what every server needs.
     #[error("the server cannot go on: {0}")]
     System(#[from] io::Error),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}, which {key} names: {reason}")]
+    #[error(
+        "cannot listen on {address}, which {key} names: {reason}; give it another address, or end what has this one"
+    )]
     Listen {
         /// The setting.
         key: &'static str,
@@ -99,26 +104,31 @@ pub struct Running {
     public: Listening,
     admin: Listening,
     reloader: Arc<Reloader>,
-}
-
-struct Listening {
-    server: Server,
-    address: SocketAddr,
+    store: Arc<SledStore>,
 }
 
 impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
-        let settings = keys::make_if_missing(source.load()?, &source)?;
-        let (fixed, server, issuer) = (Fixed::of(&settings), settings.server.clone(), settings.issuer.clone());
-        let live = reload::build_live(settings, &foundations)?;
-        let state = Data::new(State::new(live, Arc::clone(&foundations.clock)));
-        let public = listen_public(&server, &issuer, &state)?;
-        let admin = listen_admin(&server, &state)?;
-        tracing::info!(%issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(source, foundations, state.into_inner(), fixed));
-        Ok(Self { public, admin, reloader })
+        let settings = source.load()?;
+        keys::judge(&settings, foundations.clock.now())?;
+        // Whatever can fail without leaving a trace comes before the first file is made.
+        let [public, admin] = listen::bind(&settings.server)?;
+        let settings = keys::make_if_missing(settings, &source, &*foundations.random)?;
+        let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
+        let throttle = Arc::new(Throttle::new(&*foundations.random));
+        let fixed = Fixed::of(&settings);
+        warn(&settings);
+        let live = reload::build_live(settings, &foundations, &throttle)?;
+        let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
+        let state = Data::new(State::new(live, clock, random, store::ports(&store)));
+        store::sweep_now_and_then(Arc::clone(&store), state.clone());
+        let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
+        let admin = listen::admin(admin, &state)?;
+        tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
+        let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
+        Ok(Self { public, admin, reloader, store })
     }
 
     /// The address of the public port.
@@ -142,102 +152,70 @@ impl Running {
         actix_web::rt::spawn(async move {
             stop.await;
             tracing::info!("stopping");
-            stop_in_order(handles).await;
+            listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        // The threads of the servers may let go of the store after this one has ended the process.
+        self.store.close();
         public.and(admin)
-    }
-
-    /// Serves until SIGTERM or SIGINT; SIGHUP loads the configuration again.
-    pub async fn until_signal(self) -> io::Result<()> {
-        let signals = signals::Signals::listen(self.reloader())?;
-        self.until(signals.until_stop()).await
     }
 }
 
-/// Serves until a signal says stop; `started` is called once both ports listen.
-pub fn serve(source: Source, foundations: Foundations, started: impl FnOnce(&Running)) -> Result<(), StartError> {
+/// Serves until SIGTERM or SIGINT; `on_hang_up` says what SIGHUP does. `started` is called once both ports listen.
+pub fn serve(
+    source: Source,
+    foundations: Foundations,
+    on_hang_up: OnHangUp,
+    started: impl FnOnce(&Running) -> io::Result<()>,
+) -> Result<(), StartError> {
     actix_web::rt::System::new().block_on(async {
+        // First of all: who sees the server listen may send it a SIGHUP, which ends a process that does not listen to it.
+        let signals = Signals::listen()?;
         let running = Running::start(source, foundations)?;
-        started(&running);
-        Ok(running.until_signal().await?)
+        started(&running)?;
+        let reloader = running.reloader();
+        Ok(running.until(signals.until_stop(on_hang_up, reloader)).await?)
     })
 }
 
-/// The admin port stays until the public one is empty: health is asked for while a server drains.
-async fn stop_in_order([public, admin]: [ServerHandle; 2]) {
-    public.stop(true).await;
-    admin.stop(true).await;
-}
-
-fn listen_public(server: &ServerSettings, issuer: &Issuer, state: &Data<State>) -> Result<Listening, StartError> {
-    let (state, issuer) = (state.clone(), issuer.clone());
-    let app = move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(public_routes(&issuer))
-            .wrap(from_fn(name_request))
-            .wrap(TracingLogger::<RootSpan>::new())
-    };
-    let address = server.listen;
-    let seconds = whole_seconds(server.shutdown_timeout);
-    let http = HttpServer::new(app).workers(workers(server.workers)).shutdown_timeout(seconds).disable_signals();
-    let bound = http.bind(address);
-    let bound = bound.map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
-    Ok(Listening { address: bound.addrs()[0], server: bound.run() })
-}
-
-fn listen_admin(server: &ServerSettings, state: &Data<State>) -> Result<Listening, StartError> {
-    let state = state.clone();
-    let app = move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(admin_routes)
-            .wrap(from_fn(name_request))
-            .wrap(TracingLogger::<RootSpan>::new())
-    };
-    let address = server.admin_listen;
-    let bound = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals().bind(address);
-    let bound = bound.map_err(|reason| StartError::Listen { key: "server.admin_listen", address, reason })?;
-    Ok(Listening { address: bound.addrs()[0], server: bound.run() })
-}
-
-fn workers(configured: usize) -> usize {
-    NonZeroUsize::new(configured).or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
-}
-
-fn whole_seconds(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+/// Says what is allowed and perhaps not meant.
+fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        tracing::warn!(warning = warning.as_str(), "the configuration is allowed, and perhaps not meant");
+    }
 }
 
 /// What two configurations may not differ in while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fixed {
     issuer: Issuer,
-    listen: SocketAddr,
-    admin_listen: SocketAddr,
-    workers: usize,
-    store: PathBuf,
+    server: ServerSettings,
+    store: StoreSettings,
+    log: LogSettings,
 }
 
 impl Fixed {
     fn of(settings: &Settings) -> Self {
         Self {
             issuer: settings.issuer.clone(),
-            listen: settings.server.listen,
-            admin_listen: settings.server.admin_listen,
-            workers: settings.server.workers,
-            store: settings.store.path.clone(),
+            server: settings.server.clone(),
+            store: settings.store.clone(),
+            log: settings.log.clone(),
         }
     }
 
     /// The settings whose new value waits for a restart.
     fn changes(&self, other: &Self) -> Vec<&'static str> {
         let pairs = [
-            ("server.listen", self.listen != other.listen),
-            ("server.admin_listen", self.admin_listen != other.admin_listen),
-            ("server.workers", self.workers != other.workers),
-            ("store.url", self.store != other.store),
+            ("server.listen", self.server.listen != other.server.listen),
+            ("server.admin_listen", self.server.admin_listen != other.server.admin_listen),
+            ("server.workers", self.server.workers != other.server.workers),
+            ("server.shutdown_timeout", self.server.shutdown_timeout != other.server.shutdown_timeout),
+            ("store.url", self.store.path != other.store.path),
+            ("store.durability", self.store.durability != other.store.durability),
+            ("store.cache", self.store.cache_bytes != other.store.cache_bytes),
+            ("log.format", self.log.format != other.log.format),
+            ("log.level", self.log.level != other.log.level),
         ];
         pairs.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
     }

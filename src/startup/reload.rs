@@ -8,15 +8,20 @@ use crate::config::{ConfigErrors, Settings};
 use crate::http::live::Live;
 use crate::http::render_metadata;
 use crate::http::state::State;
+use crate::login::directory::UserDirectory;
+use crate::login::password::PasswordLogin;
+use crate::login::throttle::Throttle;
 use crate::tokens::issuer::TokenIssuer;
 
-use super::keys::{KeysRefused, load_ring};
+use super::keys::{KeysRefused, load_ring, load_sealing_ring, longest_lifetime};
 use super::{Fixed, Foundations, Source};
 
 /// Loads the configuration again.
 pub struct Reloader {
     source: Source,
     foundations: Foundations,
+    /// Forgets nothing at a reload.
+    throttle: Arc<Throttle>,
     state: Arc<State>,
     fixed: Fixed,
     /// One reload at a time, so that the one that began last is the one that stays.
@@ -46,8 +51,14 @@ impl From<KeysRefused> for ReloadRefused {
 }
 
 impl Reloader {
-    pub(super) fn new(source: Source, foundations: Foundations, state: Arc<State>, fixed: Fixed) -> Self {
-        Self { source, foundations, state, fixed, turn: Mutex::new(()) }
+    pub(super) fn new(
+        source: Source,
+        foundations: Foundations,
+        throttle: Arc<Throttle>,
+        state: Arc<State>,
+        fixed: Fixed,
+    ) -> Self {
+        Self { source, foundations, throttle, state, fixed, turn: Mutex::new(()) }
     }
 
     /// Makes what is written live, or notes why not: in the log, in the metrics and in the answer of `/health/ready`.
@@ -72,8 +83,9 @@ impl Reloader {
             let text = format!("issuer cannot change from {} without a restart", self.fixed.issuer);
             return Err(ReloadRefused(text));
         }
+        super::warn(&settings);
         let clients = settings.clients.iter().count();
-        self.state.replace(build_live(settings, &self.foundations)?);
+        self.state.replace(build_live(settings, &self.foundations, &self.throttle)?);
         tracing::info!(clients, "the configuration is live");
         for key in self.fixed.changes(&written) {
             tracing::warn!(setting = key, "changed, but stays as it was until a restart");
@@ -83,13 +95,38 @@ impl Reloader {
 }
 
 /// Everything that the configuration decides, ready to serve.
-pub(super) fn build_live(settings: Settings, foundations: &Foundations) -> Result<Live, KeysRefused> {
-    let keys = Arc::new(load_ring(&settings, foundations.clock.now())?);
-    let random = Arc::clone(&foundations.random);
+pub(super) fn build_live(
+    settings: Settings,
+    foundations: &Foundations,
+    throttle: &Arc<Throttle>,
+) -> Result<Live, KeysRefused> {
+    let now = foundations.clock.now();
+    let tombstone = longest_lifetime(&settings);
+    let keys = Arc::new(load_ring(&settings, now)?);
+    let sealing = load_sealing_ring(&settings, now)?;
+    let random = &foundations.random;
+    let directory = UserDirectory::new(settings.users, &**random).expect("the configuration has no user twice");
     Ok(Live {
         metadata: render_metadata(&settings.issuer, &settings.clients),
-        secrets: SecretVerifier::new(foundations.slow_hash.clone(), &*random),
-        issuer: TokenIssuer::new(settings.issuer, Arc::clone(&keys), settings.lifetimes.access_token, random),
+        secrets: SecretVerifier::new(foundations.slow_hash.clone(), &**random),
+        tokens: TokenIssuer::new(
+            settings.issuer.clone(),
+            Arc::clone(&keys),
+            settings.lifetimes.access_token,
+            Arc::clone(random),
+        ),
+        login: PasswordLogin {
+            directory: Arc::new(directory),
+            throttle: Arc::clone(throttle),
+            limits: settings.login.limits,
+            slow_hash: foundations.slow_hash.clone(),
+            random: Arc::clone(random),
+        },
+        issuer: settings.issuer,
+        tombstone,
+        sealing,
+        lifetimes: settings.lifetimes,
+        scope_descriptions: settings.scopes.into_iter().map(|(token, scope)| (token, scope.description)).collect(),
         clients: settings.clients,
         resources: settings.resources,
         trusted_proxies: settings.server.trusted_proxies,

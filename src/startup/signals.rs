@@ -7,39 +7,49 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Reloader;
 
+/// What SIGHUP does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnHangUp {
+    /// Loads the configuration again, as for every server.
+    Reload,
+    /// Stops: the terminal is gone, and with it whoever tried something out.
+    Stop,
+}
+
+/// The signals, taken over from the operating system.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    reloader: Arc<Reloader>,
 }
 
 impl Signals {
     /// Takes the signals over from now on.
-    pub(super) fn listen(reloader: Arc<Reloader>) -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            reloader,
         })
     }
 
     /// Waits for the signal to stop.
-    pub(super) async fn until_stop(mut self) {
+    pub(super) async fn until_stop(mut self, on_hang_up: OnHangUp, reloader: Arc<Reloader>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => self.reload().await,
+                _ = self.hang_up.recv() => match on_hang_up {
+                    OnHangUp::Reload => reload(Arc::clone(&reloader)).await,
+                    OnHangUp::Stop => return,
+                },
             }
         }
     }
+}
 
-    /// Reads files and parses keys off the event loop: requests go on meanwhile.
-    async fn reload(&self) {
-        let reloader = Arc::clone(&self.reloader);
-        // What a reload finds is told by itself; a panic in it is in the log, and what was live before still is.
-        let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
-    }
+/// Reads files and parses keys off the event loop: requests go on meanwhile.
+async fn reload(reloader: Arc<Reloader>) {
+    // What a reload finds is told by itself; a panic in it is in the log, and what was live before still is.
+    let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
 }

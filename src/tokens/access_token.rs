@@ -33,7 +33,7 @@ pub(super) struct AccessTokenClaims<'a> {
     pub(super) auth_time: Option<u64>,
     /// What the configuration adds.
     #[serde(flatten)]
-    pub(super) custom: &'a CustomClaims,
+    pub(super) custom: CustomClaims,
 }
 
 const RANDOM_BYTES: usize = 8;

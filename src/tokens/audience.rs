@@ -47,9 +47,18 @@ pub enum AudienceRefused {
     /// No resource has this identifier.
     #[error("resource is unknown")]
     Unknown,
+    /// None is asked for, and the default one is not on the client's list.
+    #[error("no resource is asked for, and the default one is not in the client's resources")]
+    Missing,
     /// The client may not ask for it.
     #[error("the client may not ask for this resource")]
     NotForClient,
+    /// It was not granted.
+    #[error("resource was not granted")]
+    BeyondGrant,
+    /// Of what was granted, the client may have nothing any more.
+    #[error("nothing is left of the resources that were granted")]
+    NothingLeft,
     /// More than one, where one is answered.
     #[error("more than one resource is asked for")]
     Several,
@@ -57,9 +66,15 @@ pub enum AudienceRefused {
 
 impl From<AudienceRefused> for OAuthError {
     fn from(reason: AudienceRefused) -> Self {
-        // RFC 8707 §2: invalid_target covers malformed, unknown and not permitted alike.
-        Self::new(ErrorCode::InvalidTarget, "The requested resource is unknown, malformed or not for this client.")
-            .because(reason)
+        let (code, description) = match reason {
+            AudienceRefused::NothingLeft => (ErrorCode::InvalidGrant, "The grant is not usable any more."),
+            // RFC 8707 §2: invalid_target covers missing, malformed, unknown and not permitted alike.
+            _ => (
+                ErrorCode::InvalidTarget,
+                "The requested resource is missing, unknown, malformed or not for this client.",
+            ),
+        };
+        Self::new(code, description).because(reason)
     }
 }
 
@@ -97,13 +112,36 @@ impl ProtectedResources {
         requested: impl IntoIterator<Item = &'a str>,
     ) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
         let mut requested = requested.into_iter();
-        let Some(first) = requested.next() else { return Ok(&self.default) };
+        let Some(first) = requested.next() else { return self.default_for(client) };
         let identifier = ResourceIndicator::parse(first).map_err(|_| AudienceRefused::Malformed)?;
         if requested.next().is_some() {
             return Err(AudienceRefused::Several);
         }
         let resource = self.find(&identifier).ok_or(AudienceRefused::Unknown)?;
         if self.is_for(client, resource) { Ok(resource) } else { Err(AudienceRefused::NotForClient) }
+    }
+
+    /// The resource that a token from a grant is for: the one of those granted that is asked for, or the first that the
+    /// client may still have.
+    pub fn for_grant<'a>(
+        &self,
+        client: &Client,
+        granted: &[ResourceIndicator],
+        requested: impl IntoIterator<Item = &'a str>,
+    ) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
+        let mut requested = requested.into_iter();
+        let still = |identifier| self.find(identifier).filter(|resource| self.is_for(client, resource));
+        let Some(first) = requested.next() else {
+            return granted.iter().find_map(still).ok_or(AudienceRefused::NothingLeft);
+        };
+        let identifier = ResourceIndicator::parse(first).map_err(|_| AudienceRefused::Malformed)?;
+        if requested.next().is_some() {
+            return Err(AudienceRefused::Several);
+        }
+        if !granted.contains(&identifier) {
+            return Err(AudienceRefused::BeyondGrant);
+        }
+        still(&identifier).ok_or(AudienceRefused::NothingLeft)
     }
 
     /// The resource of this identifier.
@@ -116,11 +154,19 @@ impl ProtectedResources {
         self.by_identifier.values()
     }
 
+    /// A client whose resources are listed does not get past its list by naming none.
+    fn default_for(&self, client: &Client) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
+        let is_listed = client.resources.as_ref().is_none_or(|listed| listed.contains(&self.default.identifier));
+        if is_listed { Ok(&self.default) } else { Err(AudienceRefused::Missing) }
+    }
+
+    /// Naming the default resource is as good as naming none.
     fn is_for(&self, client: &Client, resource: &Arc<ProtectedResource>) -> bool {
         match (&client.resources, &resource.scope) {
             (Some(listed), _) => listed.contains(&resource.identifier),
+            (None, _) if Arc::ptr_eq(resource, &self.default) => true,
             (None, Some(scope)) => scope.tokens().any(|token| client.scope.contains(token)),
-            (None, None) => Arc::ptr_eq(resource, &self.default),
+            (None, None) => false,
         }
     }
 }

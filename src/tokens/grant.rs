@@ -39,8 +39,8 @@ pub struct Grant {
     pub rotated_at: Timestamp,
     /// What the code was bound to, for a code that is presented again (RFC 6749 §4.1.2).
     pub code_challenge: Option<CodeChallenge>,
-    /// Where the code was sent, for the same reason.
-    pub redirect_uri: String,
+    /// The redirect URI that the authorization request named, if it named one; for the same reason.
+    pub redirect_uri: Option<Arc<str>>,
     /// Whether a refresh token from before a restored or rewound store has been let through once.
     pub is_resynchronised: bool,
     /// When it was taken back. A grant that was stays for a while, so that its access tokens are known to be dead.

@@ -16,6 +16,12 @@ pub enum ScopeRefused {
     /// The client is not registered for all of it.
     #[error("scope is unknown, or more than the client is registered for")]
     BeyondClient,
+    /// More than was granted (RFC 6749 §6).
+    #[error("scope is more than was granted")]
+    BeyondGrant,
+    /// Of what was granted, the client and the resource may have nothing any more.
+    #[error("nothing is left of the scope that was granted")]
+    NothingLeft,
     /// The resource understands none of it.
     #[error("the resource has none of this scope")]
     NotOfResource,
@@ -23,8 +29,13 @@ pub enum ScopeRefused {
 
 impl From<ScopeRefused> for OAuthError {
     fn from(reason: ScopeRefused) -> Self {
-        Self::new(ErrorCode::InvalidScope, "The requested scope is unknown, malformed or more than may be had.")
-            .because(reason)
+        match reason {
+            ScopeRefused::NothingLeft => Self::new(ErrorCode::InvalidGrant, "The grant is not usable any more."),
+            _ => {
+                Self::new(ErrorCode::InvalidScope, "The requested scope is unknown, malformed or more than may be had.")
+            }
+        }
+        .because(reason)
     }
 }
 
@@ -42,4 +53,26 @@ pub fn scope_of_resource(scope: &Scope, resource: &ProtectedResource) -> Result<
         None => scope.clone(),
     };
     if narrowed.is_empty() && !scope.is_empty() { Err(ScopeRefused::NotOfResource) } else { Ok(narrowed) }
+}
+
+/// The scope of a token that comes from a grant: what is asked for, or all that was `granted`, cut to what the client and
+/// the resource may have now. What was granted stays the bound, so a narrow token does not narrow the next one.
+pub fn scope_of_grant(
+    granted: &Scope,
+    requested: Option<&str>,
+    client: &Client,
+    resource: &ProtectedResource,
+) -> Result<Scope, ScopeRefused> {
+    let asked = match requested {
+        Some(text) => text.parse().map_err(|_| ScopeRefused::Malformed)?,
+        None => granted.clone(),
+    };
+    if !asked.is_subset_of(granted) {
+        return Err(ScopeRefused::BeyondGrant);
+    }
+    let allowed = scope_of_resource(&asked.intersection(&client.scope), resource);
+    match allowed {
+        Ok(scope) if !scope.is_empty() || asked.is_empty() => Ok(scope),
+        _ => Err(ScopeRefused::NothingLeft),
+    }
 }

@@ -1,8 +1,8 @@
 //! Handles: authorization codes and refresh tokens, which authenticate themselves.
 //!
-//! `prefix + base64url(version | sealing key id | id (16 bytes) | generation (u32) | MAC (32 bytes))`, 80 characters. The
-//! MAC is over everything before it, prefix included, under a subkey of its kind. So a forged, mangled or foreign handle
-//! is refused before any disk is touched, and what the store holds cannot be presented.
+//! `prefix + base64url(version | sealing key id | id (16 bytes) | generation (u32) | MAC (32 bytes))`, 80 characters.
+//! The MAC is over everything before it, prefix included, under a subkey of its kind. So a forged, mangled or foreign
+//! handle is refused before any disk is touched, and what the store holds cannot be presented.
 
 use uuid::Uuid;
 

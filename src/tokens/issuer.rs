@@ -8,12 +8,14 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::keys::key_ring::{KeyRing, NotSigned};
 use crate::keys::token_type::TokenType;
+use crate::login::account::Account;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 
 use super::access_token::{AccessTokenClaims, new_jti};
 use super::audience::ProtectedResource;
+use super::grant::Grant;
 use super::response::TokenResponse;
 
 /// Who may do what, where: what an access token is minted from.
@@ -22,11 +24,20 @@ pub struct Authorization<'a> {
     /// The client that the token is for.
     pub client: &'a Client,
     /// The person who allowed it; `None`: the client acts for itself.
-    pub subject: Option<&'a str>,
+    pub person: Option<Person<'a>>,
     /// What is allowed.
     pub scope: &'a Scope,
     /// Where it is allowed.
     pub resource: &'a ProtectedResource,
+}
+
+/// A person, and the grant by which a client acts for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// Who it is, as the directory knows them now.
+    pub account: &'a Account,
+    /// What they allowed.
+    pub grant: &'a Grant,
 }
 
 /// Mints access tokens in an issuer's name.
@@ -51,33 +62,41 @@ impl TokenIssuer {
         requested: Option<&Scope>,
         now: Timestamp,
     ) -> Result<TokenResponse, NotSigned> {
-        let Authorization { client, subject, scope, resource } = *authorization;
-        let lifetime = self.lifetime(client, resource);
-        let iat = now.as_seconds();
+        let Authorization { client, person, scope, resource } = *authorization;
+        let grant = person.map(|person| person.grant);
+        // A token never outlives what it stands on.
+        let end = now + self.lifetime(client, resource);
+        let end = grant.map_or(end, |grant| end.min(grant.absolute_expires_at));
+        let (iat, exp) = (now.as_seconds(), end.as_seconds());
         let claims = AccessTokenClaims {
             iss: self.issuer.as_str(),
-            sub: subject.unwrap_or(client.id.as_str()),
+            sub: grant.map_or(client.id.as_str(), |grant| &grant.subject),
             aud: resource.identifier.as_str(),
             client_id: client.id.as_str(),
-            exp: iat.saturating_add(lifetime.as_secs()),
+            exp,
             iat,
-            jti: &new_jti(None, &*self.random),
+            jti: &new_jti(grant.map(|grant| grant.id), &*self.random),
             scope,
-            auth_time: None,
-            custom: &client.claims,
+            auth_time: grant.map(|grant| grant.auth_time.as_seconds()),
+            custom: match person {
+                Some(person) => client.claims.overridden_by(person.account.claims()),
+                None => client.claims.clone(),
+            },
         };
         let access_token = self.keys.sign(resource.algorithm, TokenType::AccessToken, now, &claims)?;
         metrics::counter!("jotsmith_access_tokens_total", "algorithm" => resource.algorithm.as_str()).increment(1);
         Ok(TokenResponse {
             access_token,
             token_type: "Bearer",
-            expires_in: lifetime.as_secs(),
+            expires_in: exp.saturating_sub(iat),
+            refresh_token: None,
             scope: (requested != Some(scope)).then(|| scope.clone()).filter(|scope| !scope.is_empty()),
         })
     }
 
-    /// What the client or the resource sets replaces the server's lifetime; where both do, the shorter one holds.
-    fn lifetime(&self, client: &Client, resource: &ProtectedResource) -> Duration {
+    /// How long an access token of this client for this resource lives: what either sets replaces the server's
+    /// lifetime; where both do, the shorter one holds.
+    pub fn lifetime(&self, client: &Client, resource: &ProtectedResource) -> Duration {
         let own = client.access_token_lifetime.into_iter().chain(resource.access_token_lifetime);
         own.min().unwrap_or(self.access_token_lifetime)
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clients::Client;
+
 /// The server's lifetimes; a client or a resource may set some for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -17,6 +19,15 @@ pub struct Lifetimes {
     pub refresh_retry_window: Option<Duration>,
     /// Of a sign-in.
     pub session: Duration,
+}
+
+impl Lifetimes {
+    /// How long a lost answer to a refresh of this client may be asked for again. A public client's tokens are easier to
+    /// steal, so its window is shorter where nothing is set.
+    pub fn refresh_retry_window(&self, client: &Client) -> Duration {
+        let by_kind = if client.is_public() { Duration::from_secs(10) } else { Duration::from_secs(30) };
+        client.refresh_retry_window.or(self.refresh_retry_window).unwrap_or(by_kind)
+    }
 }
 
 impl Default for Lifetimes {

@@ -120,7 +120,7 @@ mod tests {
             generation,
             rotated_at: ROTATED,
             code_challenge: None,
-            redirect_uri: String::new(),
+            redirect_uri: None,
             is_resynchronised: false,
             revoked_at: None,
         }

@@ -15,6 +15,9 @@ pub struct TokenResponse {
     pub token_type: &'static str,
     /// How long the access token lives, in seconds.
     pub expires_in: u64,
+    /// What gets the next access token, where the client may refresh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// What the access token allows, where that is not what was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,

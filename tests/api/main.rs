@@ -2,4 +2,28 @@
 
 mod harness;
 
+mod audience;
+mod authorization_requests;
+mod client_authentication;
 mod client_credentials;
+mod client_flows;
+mod code_redemption;
+mod command_line;
+mod configuration_errors;
+mod consent;
+mod demo;
+mod health;
+mod key_set;
+mod login;
+mod logout;
+mod logs;
+mod logs_of_people;
+mod metadata;
+mod offline_verification;
+mod refresh;
+mod reload;
+mod signals;
+mod store;
+mod token_errors;
+mod token_verify;
+mod unfamiliar_clients;

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 
-use jotsmith::foundation::storage::StoreUnavailable;
+use jotsmith::foundation::storage::{StoreHealth as _, StoreUnavailable};
+use jotsmith::login::store::SessionStore as _;
 use jotsmith::store::Durability;
-use jotsmith::store::sled::CommitStep;
+use jotsmith::store::sled::{CommitStep, SledStore};
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::Rotation;
 use tempfile::TempDir;
 
-use crate::sled::{At, folder, open, open_with_probe};
+use crate::sled::{At, clock, folder, open, open_with_probe, options};
 use crate::suite::{self, POLICY, Shared, after, answer, code_of, grant_of, new_id, try_answer};
 
 /// A store in which the next commit fails at a step, each time that `fails` is set; and how often it was opened anew.
@@ -266,4 +267,40 @@ fn a_periodic_store_that_failed_takes_itself_for_recovered() {
     fails.store(true, Ordering::SeqCst);
     assert!(try_answer(store.rotate(grant.id, 0, after(1), POLICY)).is_err());
     assert!(matches!(answer(store.rotate(grant.id, 3, after(2), POLICY)), Rotation::Rotated(_)));
+}
+
+#[test]
+fn a_store_that_failed_says_that_it_cannot_be_used_until_it_works_again() {
+    let folder = folder();
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let probe = {
+        let is_broken = Arc::clone(&is_broken);
+        move |_| if is_broken.load(Ordering::SeqCst) { Err(io::Error::other("no disk")) } else { Ok(()) }
+    };
+    let store = SledStore::open_with_probe(
+        options(&folder.path().join("data"), Durability::Fsync),
+        clock(),
+        Box::new(At(probe)),
+    );
+    let store = store.expect("it opens");
+    assert!(store.health().is_ok());
+    is_broken.store(true, Ordering::SeqCst);
+    assert!(try_answer(store.end_all("alice", after(1))).is_err());
+    assert!(store.health().is_err());
+    is_broken.store(false, Ordering::SeqCst);
+    // The next attempt is made when the pause after the failure is over; each request asks.
+    while try_answer(store.end_all("alice", after(1))).is_err() {}
+    assert!(store.health().is_ok());
+}
+
+#[test]
+fn a_store_that_was_closed_takes_no_step_and_was_closed_in_good_order() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let store = SledStore::open(options(&data, Durability::Periodic), clock()).expect("it opens");
+    answer(store.end_all("alice", after(1)));
+    store.close();
+    assert!(try_answer(store.end_all("bob", after(1))).is_err());
+    let mark = std::fs::read_to_string(data.join("jotsmith.store")).expect("a mark");
+    assert!(mark.contains("in use closed"), "{mark}");
 }

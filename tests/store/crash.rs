@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use jotsmith::authorize::store::{AuthorizationCode, Redemption};
+use jotsmith::authorize::code::AuthorizationCode;
+use jotsmith::authorize::store::Redemption;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::login::session::{EarlyEnd, SessionId};
 use jotsmith::store::Durability;

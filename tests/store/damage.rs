@@ -184,7 +184,7 @@ fn a_record_beyond_the_limit_is_refused_and_nothing_of_its_step_is_done() {
     let store = open(&folder.path().join("data"));
     let code = code_of("alice");
     answer(store.put_code(code.clone()));
-    let grant = Grant { redirect_uri: "x".repeat(5000), ..grant_of(&code) };
+    let grant = Grant { redirect_uri: Some("x".repeat(5000).into()), ..grant_of(&code) };
     assert!(try_answer(store.redeem(grant, after(0))).is_err());
     assert_eq!(answer(store.read_code(code.id)), Some(code));
 }

@@ -89,7 +89,7 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode::<Record>(&bytes);
             let _ = decode::<crate::tokens::grant::Grant>(&[&[FORMAT], &bytes[..]].concat());
-            let _ = decode::<crate::authorize::store::AuthorizationCode>(&[&[FORMAT], &bytes[..]].concat());
+            let _ = decode::<crate::authorize::code::AuthorizationCode>(&[&[FORMAT], &bytes[..]].concat());
         }
     }
 }

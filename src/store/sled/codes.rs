@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::records::{Fault, Kind, Records, View};
 use super::{SledStore, grants, sessions};
-use crate::authorize::store::{AuthorizationCode, CodeStore, Redemption};
+use crate::authorize::code::AuthorizationCode;
+use crate::authorize::store::{CodeStore, Redemption};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
 use crate::tokens::grant::Grant;

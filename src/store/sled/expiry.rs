@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::SledStore;
 use super::codec;
 use super::records::{Fault, Kind, View};
-use crate::authorize::store::AuthorizationCode;
+use crate::authorize::code::AuthorizationCode;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
 use crate::store::{Store, Swept};

@@ -72,9 +72,11 @@ fn rotate(
 }
 
 fn revoke(view: &mut View<'_>, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
-    let Some(grant) = read(view, id)?.filter(|grant| grant.is_live(now)) else { return Ok(false) };
+    let Some(grant) = read(view, id)?.filter(|grant| grant.revoked_at.is_none()) else { return Ok(false) };
+    // One that is over is taken back all the same: its last access token may still be shown to somebody.
+    let was_live = grant.is_live(now);
     put(view, &Grant { revoked_at: Some(now), ..grant })?;
-    Ok(true)
+    Ok(was_live)
 }
 
 const fn outcome(rotation: &Rotation) -> &'static str {

@@ -79,7 +79,7 @@ impl Mark {
     }
 }
 
-fn has_content(folder: &Path) -> io::Result<bool> {
+pub(super) fn has_content(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         if entry?.file_name() != NOT_OURS_BUT_HARMLESS {
             return Ok(true);

@@ -1,5 +1,5 @@
-//! The embedded store: sled 0.34.7 behind one [committer](committer), so that an answer is given only when what it rests
-//! on is durable.
+//! The embedded store: sled 0.34.7 behind one committer (`committer.rs`), so that an answer is given only when what it
+//! rests on is durable.
 //!
 //! Every verb is a step over a view of the records, decided inside the committer by the pure rules of the concepts; the
 //! reads beside it see only what is durable. Whatever fails in a commit answers all that took part with
@@ -18,6 +18,7 @@ mod records;
 mod rewrite;
 mod sessions;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fmt, io};
@@ -30,7 +31,7 @@ use self::queue::Queue;
 use self::records::{Fault, View};
 use super::{Durability, StoreOptions};
 use crate::foundation::clock::Clock;
-use crate::foundation::storage::StoreUnavailable;
+use crate::foundation::storage::{StoreHealth, StoreUnavailable};
 
 /// The embedded store. Dropping it makes the last steps durable and closes the database.
 pub struct SledStore {
@@ -56,6 +57,7 @@ impl SledStore {
         let folder = options.path.clone();
         opening::make_folder(&folder)?;
         let (mark, marked) = Mark::lock(&folder)?;
+        opening::close_to_others(&folder)?;
         let database = opening::open(&folder, options.cache_bytes, marked)?;
         let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
         let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
@@ -69,6 +71,12 @@ impl SledStore {
     /// Whether there was no store before it was opened.
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Closes it: makes what waits durable, and takes no further step. To be called before a process ends, for its other
+    /// threads may still hold the store when it does.
+    pub fn close(&self) {
+        self.queue.close();
     }
 
     /// Makes a step, durably.
@@ -93,6 +101,21 @@ impl fmt::Debug for SledStore {
     /// Not what it holds, which sled would print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SledStore").field("is_new", &self.is_new).finish_non_exhaustive()
+    }
+}
+
+impl StoreHealth for SledStore {
+    fn health(&self) -> Result<(), StoreUnavailable> {
+        self.durable.read(|_| Ok(()))
+    }
+}
+
+/// Whether nothing was ever stored in a folder: it is not there, or holds nothing.
+pub fn is_new(folder: &Path) -> io::Result<bool> {
+    match mark::has_content(folder) {
+        Ok(has_content) => Ok(!has_content),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -102,7 +102,12 @@ pub(super) struct Database {
 /// Makes the folder where it is missing, for its owner alone.
 pub(super) fn make_folder(folder: &Path) -> Result<(), OpenFailed> {
     let failed = |cause| OpenFailed::io(folder, &cause);
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)
+}
+
+/// Takes the folder of a store, whose lock is held, from other users. One that is somebody else's is left as it is.
+pub(super) fn close_to_others(folder: &Path) -> Result<(), OpenFailed> {
+    let failed = |cause| OpenFailed::io(folder, &cause);
     let permissions = fs::metadata(folder).map_err(failed)?.permissions();
     if permissions.mode() & 0o077 != 0
         && let Err(cause) = fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
@@ -255,7 +260,12 @@ fn keep(folder: &Path) {
         return;
     }
     let part = folder.join(KEPT_IN_PART);
-    let kept = fs::copy(&database, &part).and_then(|_| fs::rename(&part, folder.join(KEPT)));
+    let kept = fs::copy(&database, &part).and_then(|_| {
+        // On the disk before it has the name by which it would be brought back: half a copy must never be.
+        File::open(&part)?.sync_all()?;
+        fs::rename(&part, folder.join(KEPT))?;
+        File::open(folder)?.sync_all()
+    });
     if let Err(cause) = kept {
         tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -16,8 +17,8 @@ const LONGEST: usize = 4096;
 /// The way to the thread that makes the steps. Dropping it waits until that has ended.
 #[derive(Debug)]
 pub(super) struct Queue {
-    jobs: Option<SyncSender<Box<dyn Job>>>,
-    thread: Option<JoinHandle<()>>,
+    jobs: RwLock<Option<SyncSender<Box<dyn Job>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Queue {
@@ -25,7 +26,7 @@ impl Queue {
     pub(super) fn start(take: impl FnOnce(&Receiver<Box<dyn Job>>) + Send + 'static) -> io::Result<Self> {
         let (sender, jobs) = mpsc::sync_channel(LONGEST);
         let thread = thread::Builder::new().name("store".to_owned()).spawn(move || take(&jobs))?;
-        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+        Ok(Self { jobs: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Makes a step and waits until it is durable. Dropping the future does not take the step back.
@@ -36,22 +37,32 @@ impl Queue {
     {
         let (answer, answered) = oneshot::channel();
         let job = Pending { step: Some(step), decided: None, answer };
-        let jobs = self.jobs.as_ref().expect("there until it is dropped");
-        jobs.try_send(Box::new(job)).map_err(|refused| match refused {
+        self.send(Box::new(job))?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    fn send(&self, job: Box<dyn Job>) -> Result<(), StoreUnavailable> {
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        jobs.as_ref().ok_or_else(gone)?.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable(&"too many steps wait for the disk"),
             TrySendError::Disconnected(_) => gone(),
-        })?;
-        answered.await.map_err(|_| gone())?
+        })
+    }
+
+    /// Takes no further step, and returns when those that wait are made and the thread has ended.
+    pub(super) fn close(&self) {
+        *self.jobs.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the thread has been told already; to panic again would only hide it.
+            let _ = thread.join();
+        }
     }
 }
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been told already; to panic again would only hide it.
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 

@@ -1,0 +1,132 @@
+//! An authorization request that waits for a person to sign in and consent. Nothing about it is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::foundation::clock::Timestamp;
+use crate::protocol::resource::ResourceIndicator;
+
+use super::request::{
+    AuthorizationError, AuthorizationRequest, Registrations, RequestRefused, Terms, permit, redirect_target, shown,
+};
+use super::response::ReturnAddress;
+
+/// How long a person has to sign in and consent.
+pub const PENDING_LIFETIME: Duration = Duration::from_mins(30);
+
+/// A request that waits for a person: sealed into a form field, judged again when it comes back.
+///
+/// It holds what was judged, not what was sent: a person consents to what they saw, whatever the defaults are later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRequest {
+    client_id: String,
+    redirect_uri: String,
+    is_redirect_uri_sent: bool,
+    state: Option<String>,
+    terms: Terms,
+}
+
+impl PendingRequest {
+    /// `request`, to wait for a person.
+    pub fn new(request: &AuthorizationRequest) -> Self {
+        Self {
+            client_id: request.client.id.as_str().to_owned(),
+            redirect_uri: request.to.target.as_str().to_owned(),
+            is_redirect_uri_sent: request.is_redirect_uri_sent,
+            state: request.to.state.clone(),
+            terms: request.terms.clone(),
+        }
+    }
+
+    /// Judges the request again, for the configuration may be another one by now.
+    pub fn resume(
+        self,
+        registrations: Registrations<'_>,
+        now: Timestamp,
+    ) -> Result<AuthorizationRequest, AuthorizationError> {
+        if now.since(self.terms.created_at) > PENDING_LIFETIME {
+            return Err(shown(RequestRefused::Expired));
+        }
+        let client = registrations.clients.find(&self.client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
+        let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
+
+        let to = ReturnAddress { target, state: self.state };
+        let scope = self.terms.scope.to_string();
+        let resources = self.terms.resources.iter().map(ResourceIndicator::as_str);
+        match permit(client, registrations.resources, self.terms.code_challenge, Some(&scope), resources) {
+            Ok((scope, resources)) => Ok(AuthorizationRequest {
+                client: Arc::clone(client),
+                to,
+                is_redirect_uri_sent: self.is_redirect_uri_sent,
+                terms: Terms { scope, resources, ..self.terms },
+            }),
+            Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::{NOW, Refusal, Registered};
+    use crate::clients::ClientMetadata;
+    use crate::protocol::error::ErrorCode;
+
+    fn resume(query: &str, later: &Registered, span: Duration) -> Result<AuthorizationRequest, Refusal> {
+        let pending = PendingRequest::new(&Registered::default().request(query));
+        let sealed = postcard::to_stdvec(&pending).expect("it is written");
+        let opened: PendingRequest = postcard::from_bytes(&sealed).expect("it is read");
+        assert_eq!(opened, pending);
+        opened.resume(later.registrations(), NOW + span).map_err(Refusal::from)
+    }
+
+    #[test]
+    fn a_pending_request_comes_back_as_it_was_for_half_an_hour() {
+        let query = "client_id=web&scope=read+write&state=xyz&prompt=login&max_age=9&login_hint=a&redirect_uri=https://web.example/cb";
+        let request = Registered::default().request(query);
+        let resumed = resume(query, &Registered::default(), PENDING_LIFETIME).expect("still good");
+        assert_eq!(resumed.terms(), request.terms());
+        assert_eq!(resumed.to(), request.to());
+        assert!(resumed.is_redirect_uri_sent());
+
+        let too_late = PENDING_LIFETIME + Duration::from_millis(1);
+        let refused = resume(query, &Registered::default(), too_late).expect_err("too old");
+        assert_eq!(refused, Refusal::Shown(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn a_pending_request_is_judged_by_the_configuration_of_its_return() {
+        let resume = |query, change: fn(&mut ClientMetadata)| {
+            resume(query, &Registered::with(change), Duration::ZERO).map(|request| request.terms().scope.to_string())
+        };
+        let shown = Err(Refusal::Shown(ErrorCode::InvalidRequest));
+        assert_eq!(resume("client_id=web", |m| m.client_id = "other".to_owned()), shown);
+        assert_eq!(resume("client_id=web", |m| m.redirect_uris = vec!["https://web.example/new".to_owned()]), shown);
+        let sent_back = |code| Err(Refusal::SentBack(code, Some("s".to_owned())));
+        let query = "client_id=web&state=s&scope=read+write";
+        assert_eq!(resume(query, |m| m.scope = "read".to_owned()), sent_back(ErrorCode::InvalidScope));
+        assert_eq!(resume(query, |m| m.resources = Some(Vec::new())), sent_back(ErrorCode::InvalidTarget));
+    }
+
+    #[test]
+    fn a_person_consents_to_what_was_shown_whatever_the_default_is_later() {
+        let later = Registered::with(|metadata| metadata.default_scope = Some("read write".to_owned()));
+        let resumed = resume("client_id=web", &later, Duration::ZERO).expect("still good");
+        assert_eq!(resumed.terms().scope.to_string(), "read");
+        assert!(!resumed.is_redirect_uri_sent());
+    }
+
+    #[test]
+    fn pkce_that_is_required_meanwhile_is_required_of_a_pending_request() {
+        let request = Registered::default().parse("client_id=old&response_type=code").expect("sound");
+        let pending = PendingRequest::new(&request);
+        let later = Registered::with(|metadata| {
+            metadata.client_id = "old".to_owned();
+            metadata.redirect_uris = vec!["https://old.example/cb".to_owned()];
+        });
+        let refused = pending.resume(later.registrations(), NOW).expect_err("refused");
+        assert_eq!(Refusal::from(refused), Refusal::SentBack(ErrorCode::InvalidRequest, None));
+    }
+}

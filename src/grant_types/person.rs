@@ -1,0 +1,75 @@
+//! What redemption and refresh share: a person stands behind the tokens, and what they granted is cut to what client,
+//! resource and person may have now.
+
+use std::sync::Arc;
+
+use crate::clients::Client;
+use crate::clients::authentication::AuthenticatedClient;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::secret::ExposeSecret as _;
+use crate::login::account::Account;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::scope::Scope;
+use crate::tokens::audience::ProtectedResource;
+use crate::tokens::grant::Grant;
+use crate::tokens::granted_scope::scope_of_grant;
+use crate::tokens::handle::{Handle, HandleKind};
+use crate::tokens::issuer::{Authorization, Person};
+use crate::tokens::response::TokenResponse;
+
+use super::Ports;
+
+/// A request for tokens from a grant.
+pub(super) struct GrantRequest<'a> {
+    /// Who asks.
+    pub(super) client: &'a AuthenticatedClient,
+    /// What was granted.
+    pub(super) grant: &'a Grant,
+    /// The scope that is asked for; all that was granted where none is named.
+    pub(super) scope: Option<&'a str>,
+    /// The resources that are asked for.
+    pub(super) resource: &'a [&'a str],
+}
+
+/// What the request may have, decided before anything changes.
+pub(super) struct Permitted<'a> {
+    client: &'a Client,
+    account: Account,
+    scope: Scope,
+    resource: Arc<ProtectedResource>,
+}
+
+impl<'a> GrantRequest<'a> {
+    /// Cuts what was granted to what may be had now. Changes nothing.
+    pub(super) async fn permit(&self, ports: &Ports<'_>) -> Result<Permitted<'a>, OAuthError> {
+        let client: &'a Client = self.client;
+        let resource = ports.resources.for_grant(client, &self.grant.resources, self.resource.iter().copied())?;
+        let scope = scope_of_grant(&self.grant.scope, self.scope, client, resource)?;
+        let account = ports.directory.by_subject(&self.grant.subject).await?.ok_or_else(|| {
+            OAuthError::new(ErrorCode::InvalidGrant, "The grant is not usable any more.")
+                .because("the subject has no account any more")
+        })?;
+        Ok(Permitted { client, account, scope, resource: Arc::clone(resource) })
+    }
+}
+
+impl Permitted<'_> {
+    /// Mints the access token, and gives the refresh token of the grant's generation where the client may refresh.
+    pub(super) fn answer(&self, grant: &Grant, ports: &Ports<'_>, now: Timestamp) -> Result<TokenResponse, OAuthError> {
+        let authorization = Authorization {
+            client: self.client,
+            person: Some(Person { account: &self.account, grant }),
+            scope: &self.scope,
+            resource: &self.resource,
+        };
+        let mut response = ports.issuer.issue(&authorization, None, now)?;
+        if self.client.grant_types.contains(&GrantType::RefreshToken) {
+            let handle = Handle { kind: HandleKind::Refresh, id: grant.id, generation: grant.generation };
+            // Sealed as of the rotation, not as of now: a retry gives the same bytes.
+            let token = handle.seal(ports.sealing, grant.rotated_at);
+            response.refresh_token = Some(token.expose_secret().to_owned());
+        }
+        Ok(response)
+    }
+}

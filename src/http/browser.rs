@@ -1,0 +1,306 @@
+//! One step of a person's way from the authorization request to the answer: what the browser shows of itself, and what
+//! comes next. The authorization, login and consent endpoints all end here.
+
+use actix_web::cookie::Cookie;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue, LOCATION};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+
+use crate::authorize::code::AuthorizationCode;
+use crate::authorize::consent::{LONGEST_CONSENT, RememberedConsent, RememberedConsents};
+use crate::authorize::interaction::{Evidence, Interaction, decide};
+use crate::authorize::pending::{PENDING_LIFETIME, PendingRequest};
+use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
+use crate::authorize::response::{Answer, AuthorizationResponse, ReturnAddress};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::{digest, random};
+use crate::keys::csrf::CsrfBinding;
+use crate::keys::sealing_ring::SealPurpose;
+use crate::login::session::Session;
+use crate::protocol::error::{ErrorCode, OAuthError};
+
+use super::cookies::{CookieKind, Cookies};
+use super::error_response::Refusal;
+use super::live::Live;
+use super::pages::{ConsentPage, LoginPage, MessagePage};
+use super::state::State;
+use super::{endpoint, error_response};
+
+/// Where the pending request stands in a form; part of what it is sealed with.
+pub(super) const REQUEST_FIELD: &str = "request";
+pub(super) const CSRF_FIELD: &str = "csrf";
+
+/// The mark of a browser in which nobody has signed in yet. Forms are bound to it.
+#[derive(Serialize, Deserialize)]
+struct BrowserMark([u8; 16]);
+
+/// What a form does; part of its CSRF token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormAction {
+    Login,
+    Consent,
+    Logout,
+}
+
+impl FormAction {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::Logout => "logout",
+        }
+    }
+}
+
+/// A request of a browser, with everything that its answer needs.
+pub(super) struct Step<'a> {
+    pub(super) request: &'a HttpRequest,
+    pub(super) state: &'a State,
+    pub(super) live: &'a Live,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(request: &'a HttpRequest, state: &'a State, live: &'a Live) -> Self {
+        Self { request, state, live, now: state.now() }
+    }
+
+    pub(super) const fn cookies(&self) -> Cookies<'a> {
+        Cookies { issuer: &self.live.issuer, sealing: &self.live.sealing }
+    }
+
+    /// The session of this browser, if it still holds, and since when its subject's sessions may be.
+    pub(super) async fn session(&self) -> Result<(Option<Session>, Option<Timestamp>), OAuthError> {
+        let Some(session) = self.cookies().read::<Session>(CookieKind::Session, self.request) else {
+            return Ok((None, None));
+        };
+        let early_end = self.state.stores.sessions.early_end(session.sid, &session.subject).await?;
+        let account = self.live.login.directory.by_subject(&session.subject).await?;
+        let valid_from = early_end.valid_from;
+        Ok(match session.check(account.as_ref(), early_end, self.now) {
+            Ok(()) => (Some(session), valid_from),
+            Err(over) => {
+                tracing::debug!(reason = %over, "a session is over");
+                (None, valid_from)
+            }
+        })
+    }
+
+    /// What comes next for `request`: a page, or the answer to the client. `session` is the one that holds.
+    pub(super) async fn proceed(
+        &self,
+        request: &AuthorizationRequest,
+        session: Option<&Session>,
+        valid_from: Option<Timestamp>,
+        is_consent_given: bool,
+    ) -> HttpResponse {
+        let mut remembered: RememberedConsents =
+            self.cookies().read(CookieKind::Consents, self.request).unwrap_or_default();
+        let evidence = Evidence { session, valid_from, remembered: &remembered, is_consent_given };
+        match decide(request, &evidence, self.now) {
+            Interaction::ShowLogin => self.show_login(request, None),
+            Interaction::ShowConsent(session) => self.show_consent(request, session),
+            Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
+            Interaction::Issue(session) => {
+                let mut response = self.issue(request, session).await;
+                let given = is_consent_given.then(|| RememberedConsent::given(request, &session.subject, self.now));
+                if let Some(consent) = given.flatten() {
+                    remembered.remember(consent);
+                    self.add_cookie(&mut response, CookieKind::Consents, &remembered, LONGEST_CONSENT);
+                }
+                response
+            }
+        }
+    }
+
+    /// Makes a code, keeps it, and sends the browser back with it.
+    async fn issue(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
+        let lifetime = self.live.lifetimes.authorization_code;
+        let code = AuthorizationCode::new(request, session, lifetime, self.now, &*self.state.random);
+        let handle = code.handle(&self.live.sealing);
+        if let Err(unavailable) = self.state.stores.codes.put_code(code).await {
+            return self.refuse(request.to().clone(), &unavailable.into());
+        }
+        metrics::counter!("jotsmith_codes_issued_total").increment(1);
+        self.redirect(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) })
+    }
+
+    /// Sends an error back to the client, and logs it with its cause.
+    pub(super) fn refuse(&self, to: ReturnAddress, error: &OAuthError) -> HttpResponse {
+        error_response::log(self.request, error, error_response::status_of_page(error));
+        self.redirect(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) })
+    }
+
+    /// An error of the authorization endpoint: back to the client where that is safe, else to the person.
+    pub(super) fn fail(&self, error: AuthorizationError) -> HttpResponse {
+        match error {
+            AuthorizationError::RedirectToClient { to, error } => self.refuse(to, &error),
+            AuthorizationError::ShowToUser(error) => self.show_error(&error),
+        }
+    }
+
+    /// 302 after GET, 303 after POST: the browser must not send a password on to the client (RFC 9700 §4.12).
+    fn redirect(&self, response: &AuthorizationResponse) -> HttpResponse {
+        let is_post = self.request.method() == actix_web::http::Method::POST;
+        let status = if is_post { StatusCode::SEE_OTHER } else { StatusCode::FOUND };
+        let location = HeaderValue::try_from(response.location(&self.live.issuer)).expect("a URI is ASCII");
+        let mut answer = HttpResponse::build(status);
+        answer.insert_header((LOCATION, location)).insert_header((header::CACHE_CONTROL, "no-store"));
+        answer.insert_header((header::REFERRER_POLICY, "no-referrer")).finish()
+    }
+
+    /// The login page; `failed` says why it is shown again.
+    pub(super) fn show_login(&self, request: &AuthorizationRequest, failed: Option<LoginFailure<'_>>) -> HttpResponse {
+        let known: Option<BrowserMark> = self.cookies().read(CookieKind::Browser, self.request);
+        let mark = known.unwrap_or_else(|| BrowserMark(random::bytes(&*self.state.random)));
+        let sealed = self.seal(request);
+        let csrf = self.csrf_token(&mark.0, &sealed, FormAction::Login);
+        let hint = request.terms().login_hint.as_deref();
+        let page = LoginPage {
+            action: &self.live.issuer.endpoint(endpoint::LOGIN),
+            client_name: client_name(request),
+            request: &sealed,
+            csrf: &csrf,
+            username: failed.as_ref().map(|failed| failed.username).or(hint).unwrap_or_default(),
+            problem: failed.as_ref().map(|failed| failed.problem),
+        };
+        let status = failed.as_ref().map_or(StatusCode::OK, |failed| failed.status);
+        let mark = self.cookies().write(CookieKind::Browser, &mark, PENDING_LIFETIME, self.now, &*self.state.random);
+        let retry_after = failed.and_then(|failed| failed.retry_after);
+        page.render(status).with_cookie(mark).with_retry_after(retry_after).finish()
+    }
+
+    fn show_consent(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
+        let sealed = self.seal(request);
+        let csrf = self.csrf_token(session.sid.as_bytes(), &sealed, FormAction::Consent);
+        let terms = request.terms();
+        let page = ConsentPage {
+            action: &self.live.issuer.endpoint(endpoint::CONSENT),
+            client_name: client_name(request),
+            redirect_host: request.to().target.host_to_show(),
+            permissions: terms.scope.tokens().map(|token| self.describe(token)).collect(),
+            request: &sealed,
+            csrf: &csrf,
+        };
+        page.render().finish()
+    }
+
+    /// An error that only the person hears of.
+    pub(super) fn show_error(&self, error: &OAuthError) -> HttpResponse {
+        let status = error_response::status_of_page(error);
+        let error_id = error_response::log(self.request, error, status);
+        let page = MessagePage { title: "This did not work", text: error.description, error_id: Some(&error_id) };
+        let retry_after = error.retry_after.map(error_response::whole_seconds);
+        page.render(status).with_retry_after(retry_after).finish()
+    }
+
+    /// The words for a scope token, or the token itself.
+    fn describe<'b>(&'b self, token: &'b str) -> &'b str {
+        let words = self.live.scope_descriptions.get(token);
+        words.and_then(|words| words.get("en").or_else(|| words.values().next())).map_or(token, String::as_str)
+    }
+
+    fn seal(&self, request: &AuthorizationRequest) -> String {
+        let pending = PendingRequest::new(request);
+        let purpose = SealPurpose::AuthorizationRequest;
+        self.live.sealing.seal(purpose, REQUEST_FIELD, &pending, self.now, &*self.state.random)
+    }
+
+    /// The request that a form carries, if this browser was shown that form.
+    pub(super) fn resume(
+        &self,
+        sealed: &str,
+        csrf: &str,
+        holder: &[u8],
+        action: FormAction,
+    ) -> Result<AuthorizationRequest, AuthorizationError> {
+        self.check_csrf(csrf, holder, sealed, action).map_err(AuthorizationError::ShowToUser)?;
+        let pending: PendingRequest = self
+            .live
+            .sealing
+            .open(SealPurpose::AuthorizationRequest, REQUEST_FIELD, sealed)
+            .map_err(|refused| AuthorizationError::ShowToUser(stale_form().because(refused)))?;
+        pending.resume(self.live.registrations(), self.now)
+    }
+
+    /// The mark of this browser, which a login form is bound to.
+    pub(super) fn browser_mark(&self) -> Option<[u8; 16]> {
+        self.cookies().read::<BrowserMark>(CookieKind::Browser, self.request).map(|mark| mark.0)
+    }
+
+    pub(super) fn csrf_token(&self, holder: &[u8], sealed: &str, action: FormAction) -> String {
+        let request = digest::sha256(sealed);
+        let binding = CsrfBinding { session: holder, request: &request, action: action.as_str() };
+        binding.token(&self.live.sealing, self.now)
+    }
+
+    pub(super) fn check_csrf(
+        &self,
+        token: &str,
+        holder: &[u8],
+        sealed: &str,
+        action: FormAction,
+    ) -> Result<(), OAuthError> {
+        let request = digest::sha256(sealed);
+        let binding = CsrfBinding { session: holder, request: &request, action: action.as_str() };
+        binding.verify(token, &self.live.sealing).map_err(|refused| stale_form().because(refused))
+    }
+
+    /// Adds a sealed cookie to an answer.
+    pub(super) fn add_cookie<T: Serialize>(
+        &self,
+        response: &mut HttpResponse,
+        kind: CookieKind,
+        value: &T,
+        life: std::time::Duration,
+    ) {
+        let cookie = self.cookies().write(kind, value, life, self.now, &*self.state.random);
+        add(response, &cookie);
+    }
+}
+
+/// A body that could not be read, as a page: the person at the browser is told.
+pub(super) fn show_refusal(request: &HttpRequest, refusal: Refusal) -> HttpResponse {
+    let (error, status) = (refusal.error(), refusal.status());
+    let error_id = error_response::log(request, &error, status);
+    MessagePage { title: "This did not work", text: error.description, error_id: Some(&error_id) }
+        .render(status)
+        .finish()
+}
+
+/// Why the login page is shown again.
+pub(super) struct LoginFailure<'a> {
+    pub(super) status: StatusCode,
+    pub(super) problem: &'a str,
+    pub(super) username: &'a str,
+    pub(super) retry_after: Option<u64>,
+}
+
+/// Adds a cookie to an answer that is built already.
+pub(super) fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {
+    response.add_cookie(cookie).expect("our cookies are header values");
+}
+
+/// A form that this browser was not shown, or in another session, or too long ago.
+pub(super) fn stale_form() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::InvalidRequest,
+        "This page is too old, or was opened in another browser. Go back to the application and start again.",
+    )
+}
+
+/// A form that another site's page sent. `Sec-Fetch-Site` is the browser's own word; where it is not sent, `Origin` is,
+/// but not always with a value: our pages say `no-referrer`, which makes it `null`. The CSRF token decides then.
+pub(super) fn is_from_elsewhere(step: &Step<'_>) -> bool {
+    let text = |name: &str| step.request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text("sec-fetch-site") {
+        return site != "same-origin";
+    }
+    text("origin").is_some_and(|origin| origin != "null" && origin != step.live.issuer.origin())
+}
+
+fn client_name(request: &AuthorizationRequest) -> &str {
+    let client = request.client();
+    client.name.as_deref().unwrap_or(client.id.as_str())
+}

@@ -1,0 +1,45 @@
+//! Consent: the form of the consent page comes back.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::authorize::interaction::InteractionRefused;
+use crate::protocol::parameters::Parameters;
+
+use super::browser::{CSRF_FIELD, FormAction, REQUEST_FIELD, Step, is_from_elsewhere, show_refusal, stale_form};
+use super::form;
+use super::state::State;
+
+/// `POST /consent`.
+pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
+    let body = match form::read(&request, body).await {
+        Ok(body) => body,
+        Err(refusal) => return show_refusal(&request, refusal),
+    };
+    let live = state.live_for_long();
+    let step = Step::new(&request, &state, &live);
+    let parameters = match Parameters::parse(&body) {
+        Ok(parameters) => parameters,
+        Err(invalid) => return step.show_error(&invalid.into()),
+    };
+    if is_from_elsewhere(&step) {
+        return step.show_error(&stale_form().because("the form was sent by another site's page"));
+    }
+    let (session, valid_from) = match step.session().await {
+        Ok((Some(session), valid_from)) => (session, valid_from),
+        Ok((None, _)) => return step.show_error(&stale_form().because("nobody is signed in")),
+        Err(unavailable) => return step.show_error(&unavailable),
+    };
+    let sealed = parameters.optional(REQUEST_FIELD).unwrap_or_default();
+    let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
+    let asked = match step.resume(sealed, csrf, session.sid.as_bytes(), FormAction::Consent) {
+        Ok(asked) => asked,
+        Err(error) => return step.fail(error),
+    };
+    tracing::Span::current().record("client.id", asked.client().id.as_str());
+    // Anything but a clear yes is a no.
+    if parameters.optional("decision") != Some("allow") {
+        return step.refuse(asked.to().clone(), &InteractionRefused::Denied.into());
+    }
+    step.proceed(&asked, Some(&session), valid_from, true).await
+}

@@ -1,0 +1,162 @@
+//! The pages that people meet: plain HTML without script, with one stylesheet in the page itself.
+//!
+//! Everything that a page shows is escaped by the template engine. The policy of each page allows that stylesheet by its
+//! digest and nothing else; it has no `form-action`, for browsers apply that to every later hop of the redirect too.
+
+use std::sync::LazyLock;
+
+use actix_web::cookie::Cookie;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::Environment;
+use serde::Serialize;
+
+use crate::foundation::digest;
+
+use super::headers::{NO_SNIFF, NO_STORE};
+
+const STYLE: &str = include_str!("style.css");
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    for (name, source) in [
+        ("frame.html", include_str!("frame.html")),
+        ("login.html", include_str!("login.html")),
+        ("consent.html", include_str!("consent.html")),
+        ("logout.html", include_str!("logout.html")),
+        ("message.html", include_str!("message.html")),
+    ] {
+        templates.add_template(name, source).expect("the templates in this folder parse");
+    }
+    templates.add_global("style", minijinja::Value::from_safe_string(STYLE.to_owned()));
+    templates
+});
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let digest = STANDARD.encode(digest::sha256(STYLE));
+    let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'");
+    HeaderValue::try_from(policy).expect("ASCII")
+});
+
+/// Asks for username and password.
+#[derive(Debug, Serialize)]
+pub(super) struct LoginPage<'a> {
+    /// Where the form goes.
+    pub(super) action: &'a str,
+    /// The name of the client that sent the person here.
+    pub(super) client_name: &'a str,
+    /// The sealed request.
+    pub(super) request: &'a str,
+    /// Binds the form to this browser.
+    pub(super) csrf: &'a str,
+    /// What stands in the field already.
+    pub(super) username: &'a str,
+    /// Why the last attempt failed.
+    pub(super) problem: Option<&'a str>,
+}
+
+/// Asks for consent.
+#[derive(Debug, Serialize)]
+pub(super) struct ConsentPage<'a> {
+    /// Where the form goes.
+    pub(super) action: &'a str,
+    /// Who asks.
+    pub(super) client_name: &'a str,
+    /// Where the answer goes.
+    pub(super) redirect_host: &'a str,
+    /// What is asked for, in words.
+    pub(super) permissions: Vec<&'a str>,
+    /// The sealed request.
+    pub(super) request: &'a str,
+    /// Binds the form to this session.
+    pub(super) csrf: &'a str,
+}
+
+/// Offers to sign out.
+#[derive(Debug, Serialize)]
+pub(super) struct LogoutPage<'a> {
+    /// Where the form goes.
+    pub(super) action: &'a str,
+    /// Binds the form to this session.
+    pub(super) csrf: &'a str,
+}
+
+/// Says something and asks nothing.
+#[derive(Debug, Serialize)]
+pub(super) struct MessagePage<'a> {
+    /// What it is about.
+    pub(super) title: &'a str,
+    /// What happened, and what to do.
+    pub(super) text: &'a str,
+    /// What to tell the operator.
+    pub(super) error_id: Option<&'a str>,
+}
+
+impl LoginPage<'_> {
+    pub(super) fn render(&self, status: StatusCode) -> Page {
+        Page::new("login.html", self, status)
+    }
+}
+
+impl ConsentPage<'_> {
+    pub(super) fn render(&self) -> Page {
+        Page::new("consent.html", self, StatusCode::OK)
+    }
+}
+
+impl LogoutPage<'_> {
+    pub(super) fn render(&self) -> Page {
+        Page::new("logout.html", self, StatusCode::OK)
+    }
+}
+
+impl MessagePage<'_> {
+    pub(super) fn render(&self, status: StatusCode) -> Page {
+        Page::new("message.html", self, status)
+    }
+}
+
+/// A rendered page, and what goes with it.
+pub(super) struct Page {
+    body: String,
+    response: HttpResponseBuilder,
+}
+
+impl Page {
+    fn new(template: &str, values: &impl Serialize, status: StatusCode) -> Self {
+        let template = TEMPLATES.get_template(template).expect("a template of this folder");
+        let body = template.render(minijinja::value::Serde(values)).expect("a template renders what its page gives it");
+        let mut response = HttpResponse::build(status);
+        for header in NO_STORE {
+            response.insert_header(header);
+        }
+        response
+            .insert_header(NO_SNIFF)
+            .insert_header((CONTENT_SECURITY_POLICY, POLICY.clone()))
+            .insert_header((REFERRER_POLICY, "no-referrer"))
+            .insert_header((X_FRAME_OPTIONS, "DENY"))
+            .content_type("text/html; charset=utf-8");
+        Self { body, response }
+    }
+
+    /// The same page with a cookie.
+    pub(super) fn with_cookie(mut self, cookie: Cookie<'_>) -> Self {
+        self.response.cookie(cookie);
+        self
+    }
+
+    /// The same page with the time to wait, in seconds.
+    pub(super) fn with_retry_after(mut self, seconds: Option<u64>) -> Self {
+        if let Some(seconds) = seconds {
+            self.response.insert_header((actix_web::http::header::RETRY_AFTER, seconds));
+        }
+        self
+    }
+
+    pub(super) fn finish(mut self) -> HttpResponse {
+        self.response.body(self.body)
+    }
+}
