@@ -180,7 +180,7 @@ fn open_checked(
             // A snapshot only spares reading the log. Without one the log rebuilds it all.
             tracing::warn!(folder = %folder.display(), cause = %first, "the database is opened without its snapshots");
             set_snapshots_aside(records).map_err(|cause| OpenFailed::io(folder, &cause))?;
-            open_tree(records, cache_bytes).map_err(|cause| OpenFailed::damaged(folder, &cause))?
+            open_tree(records, cache_bytes).map_err(|cause| OpenFailed::damaged(folder, &in_words(&cause)))?
         }
         Ok(tree) => tree,
     };
@@ -211,14 +211,21 @@ pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sl
 fn count_commits(tree: &sled::Db) -> Result<u64, String> {
     let read = || -> Result<u64, String> {
         for entry in tree.iter() {
-            entry.map_err(|cause| cause.to_string())?;
+            entry.map_err(|cause| in_words(&cause))?;
         }
-        match tree.get(COMMITS).map_err(|cause| cause.to_string())? {
+        match tree.get(COMMITS).map_err(|cause| in_words(&cause))? {
             Some(bytes) => records::decode_commits(&bytes).map_err(|cause| cause.to_string()),
             None => Ok(0),
         }
     };
     panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("sled cannot read its files".to_owned()))
+}
+
+fn in_words(cause: &sled::Error) -> String {
+    match cause {
+        sled::Error::Corruption { .. } => "a part of its database file is not what was written there".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// A process that is killed while it writes a snapshot leaves one that sled takes for damage.
