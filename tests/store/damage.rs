@@ -281,7 +281,7 @@ fn damage_in_a_page_that_opening_alone_would_not_read_is_found() {
     // Much that came later and lies elsewhere.
     for seconds in 1..700 {
         let id = id::uuid_v7(after(seconds), &OsRandom);
-        answer(store.put_grant(Grant { id, redirect_uri: "x".repeat(3000), ..old.clone() }));
+        answer(store.put_grant(Grant { id, redirect_uri: Some("x".repeat(3000).into()), ..old.clone() }));
     }
     drop(store);
     // A snapshot of all of it, which spares the next opening the reading of the log.
