@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -67,8 +68,7 @@ impl Cookies<'_> {
     /// What a cookie holds, if it came and we sealed it.
     pub(super) fn read<T: DeserializeOwned>(self, kind: CookieKind, request: &HttpRequest) -> Option<T> {
         let name = kind.name(self.issuer);
-        let cookie = request.cookie(&name)?;
-        self.sealing.open(kind.purpose(), &name, cookie.value()).ok()
+        self.sealing.open(kind.purpose(), &name, sent(&name, request)?).ok()
     }
 
     /// A cookie that holds `value` for `life`.
@@ -101,4 +101,16 @@ impl Cookies<'_> {
             .max_age(max_age)
             .finish()
     }
+}
+
+/// The value of the first cookie of this name, as it was sent.
+///
+/// Names are compared byte by byte and not percent-decoded, which `HttpRequest::cookie` would do: a browser lets any
+/// neighbour set `%5F%5FHost-jotsmith-session`, and decoded it would pass for ours. What a neighbour sets, be it no text
+/// at all, hides none of ours either.
+fn sent<'a>(name: &str, request: &'a HttpRequest) -> Option<&'a str> {
+    let lists = request.headers().get_all(header::COOKIE);
+    let mut pairs = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b';'));
+    let value = pairs.find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    std::str::from_utf8(value).ok()
 }

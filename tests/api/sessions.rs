@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
+use reqwest::header::HeaderValue;
 
 use crate::harness::browser::Browser;
 use crate::harness::people::{
     ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, TRUSTED, people, with_bob, with_password, without_people,
 };
 use crate::harness::requests::{ask_of_trusted, ask_of_web, redemption};
-use crate::harness::{START, TestServer, claims};
+use crate::harness::{Answer, START, TestServer, claims};
 
 /// Who this browser is signed in as, by the token that comes of it; `None`: nobody.
 async fn subject(server: &TestServer, browser: &mut Browser) -> Option<String> {
@@ -107,6 +108,36 @@ async fn behind_https_cookies_are_secure_and_bound_to_the_host() {
     let names: Vec<_> = cookies.iter().map(Cookie::name).collect();
     let [browser, session, consents] = ["browser", "session", "consents"].map(|kind| format!("__Host-jotsmith-{kind}"));
     assert_eq!(names, [&browser, &session, &browser, &consents, &session]);
+}
+
+/// Opens the authorization endpoint with exactly this `Cookie` header.
+async fn with_cookie_header(server: &TestServer, header: &[u8]) -> Answer {
+    let url = server.url(&format!("/authorize?{}", ask_of_trusted().encoded()));
+    Answer::of(server.http().get(url).header("cookie", HeaderValue::from_bytes(header).expect("a header"))).await
+}
+
+#[tokio::test]
+async fn what_a_neighbour_sets_neither_passes_for_our_cookie_nor_hides_it() {
+    const ISSUER: &str = "https://login.example.com";
+    let server = TestServer::start(&format!("issuer = \"{ISSUER}\"\n{}", people()));
+    let mut browser = server.browser_at(ISSUER);
+    browser.code(&ask_of_trusted()).await;
+    let value = browser.cookie("session").expect("a session");
+    let header = |name: &str| format!("{name}={value}").into_bytes();
+    // A browser keeps `__Host-` for us; it does not know that somebody might decode a name before comparing it.
+    for name in [
+        "%5F%5FHost-jotsmith-session",
+        "__Host-jotsmith%2Dsession",
+        "__host-jotsmith-session",
+        "x__Host-jotsmith-session",
+    ] {
+        assert!(with_cookie_header(&server, &header(name)).await.is_login(), "{name}");
+    }
+    let own = header("__Host-jotsmith-session");
+    for neighbours in [&b"nameless; =x; a=%ff; b=\"c; "[..], b"caf\xe9=\xff; ", b"__Host-jotsmith-sessions=x;", b""] {
+        let answer = with_cookie_header(&server, &[neighbours, &own, b"; last"].concat()).await;
+        assert!(answer.code().starts_with("jsc_"), "{}", String::from_utf8_lossy(neighbours));
+    }
 }
 
 #[tokio::test]
