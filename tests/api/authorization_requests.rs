@@ -3,8 +3,8 @@
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 
 use crate::harness::people::{API, APP, CHALLENGE, TRUSTED_CALLBACK, WEB, WEB_CALLBACK, people, with_client};
-use crate::harness::requests::{Parameters, ask_of_app, ask_of_trusted, ask_of_web};
-use crate::harness::{Answer, SECRET, TestServer};
+use crate::harness::requests::{Parameters, ask_of_app, ask_of_trusted, ask_of_web, redemption};
+use crate::harness::{Answer, SECRET, TestServer, claims};
 
 /// By GET and by POST.
 async fn both_ways(server: &TestServer, encoded: &str) -> [Answer; 2] {
@@ -305,6 +305,26 @@ async fn the_query_of_a_redirect_uri_is_kept() {
     let asked = ask_of_web().with("redirect_uri", uri);
     let location = server.browser().consent(&asked).await.header("location").to_owned();
     assert!(location.starts_with(&format!("{uri}&code=jsc_")), "{location}");
+}
+
+#[tokio::test]
+async fn an_issuer_with_a_path_has_the_whole_way_under_it() {
+    let server = TestServer::start(&format!("issuer = \"<origin>/tenant\"\n{}", people()));
+    let asked = ask_of_web();
+    let mut browser = server.browser();
+    let login = browser.get(&format!("/tenant/authorize?{}", asked.encoded())).await;
+    assert_eq!(login.form().action, server.url("/tenant/login"));
+    let consent = browser.sign_in(&login).await;
+    assert_eq!(consent.form().action, server.url("/tenant/consent"));
+    let sent = browser.allow(&consent).await.sent_back();
+    assert_eq!(sent["iss"], server.url("/tenant"));
+    let form = redemption(&asked, &sent["code"]).encoded();
+    let request = server.http().post(server.url("/tenant/token")).basic_auth(WEB, Some(SECRET)).body(form);
+    let answer = Answer::of(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")).await;
+    assert_eq!(claims(&answer.access_token())["iss"], server.url("/tenant"));
+    let logout = browser.get("/tenant/logout").await;
+    assert_eq!(logout.form().action, server.url("/tenant/logout"));
+    assert_eq!(browser.authorize(&asked).await.status, 404);
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use reqwest::header::HeaderValue;
 
 use crate::harness::browser::Browser;
 use crate::harness::people::{
-    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, TRUSTED, people, with_bob, with_password, without_people,
+    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, PASSWORD, TRUSTED, people, with_bob, with_password,
+    without_people,
 };
 use crate::harness::requests::{ask_of_trusted, ask_of_web, redemption};
 use crate::harness::{Answer, START, TestServer, claims};
@@ -108,6 +109,20 @@ async fn behind_https_cookies_are_secure_and_bound_to_the_host() {
     let names: Vec<_> = cookies.iter().map(Cookie::name).collect();
     let [browser, session, consents] = ["browser", "session", "consents"].map(|kind| format!("__Host-jotsmith-{kind}"));
     assert_eq!(names, [&browser, &session, &browser, &consents, &session]);
+}
+
+#[tokio::test]
+async fn behind_https_a_form_comes_from_the_issuers_own_origin() {
+    const ISSUER: &str = "https://login.example.com";
+    let server = TestServer::start(&format!("issuer = \"{ISSUER}\"\n{}", people()));
+    let mut browser = server.browser_at(ISSUER);
+    let form = browser.authorize(&ask_of_trusted()).await.form().fill("username", ALICE).fill("password", PASSWORD);
+    // Not where the server listens behind its proxy, and not the same host without encryption.
+    let listening = server.url("");
+    for origin in [listening.as_str(), "http://login.example.com", "https://example.com"] {
+        assert_eq!(browser.submit_from(&[("origin", origin)], &form).await.status, 400, "{origin}");
+    }
+    assert!(browser.submit_from(&[("origin", ISSUER)], &form).await.code().starts_with("jsc_"));
 }
 
 /// Opens the authorization endpoint with exactly this `Cookie` header.
