@@ -80,7 +80,6 @@ impl TestServer {
     /// Stops the server, lets `between` look at its folder, and starts it again, at the same time of its clock.
     pub(crate) fn restart(&mut self, between: impl FnOnce(&Site)) {
         drop(self.served.take());
-        self.site.wait_for_the_store();
         between(&self.site);
         let (addresses, served) = serve(&self.site, &self.clock).expect("what has started starts again");
         self.admin = addresses.admin;

@@ -1,7 +1,7 @@
 //! Where one server lives: a folder with its configuration, its keys and its store, and a port.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -79,12 +79,6 @@ impl Site {
         let mut content = BTreeMap::new();
         collect(self.folder(), &mut content);
         content
-    }
-
-    /// Waits until nobody has the store: a worker's thread may end a little later than its server.
-    pub(super) fn wait_for_the_store(&self) {
-        let lock = File::open(self.folder().join("data/jotsmith.store")).expect("a store");
-        lock.lock().expect("a lock");
     }
 
     /// Where a server in this process reads its configuration.
