@@ -1,7 +1,7 @@
 //! Who is registered.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::client::{Client, ClientId};

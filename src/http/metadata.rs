@@ -70,7 +70,9 @@ enum Asking {
 /// How clients prove who they are. It is the same wherever they ask, but for those who prove nothing.
 fn authentication_methods(clients: &ClientRegistry, asking: Asking) -> Vec<&'static str> {
     let mut methods = vec!["client_secret_basic", "client_secret_post"];
-    if asking == Asking::AnyClient && clients.iter().any(|client| matches!(client.authentication, AuthenticationMethod::None)) {
+    if asking == Asking::AnyClient
+        && clients.iter().any(|client| matches!(client.authentication, AuthenticationMethod::None))
+    {
         methods.push("none");
     }
     methods

@@ -92,7 +92,9 @@ impl PresentedAccessToken {
         let client_id = claims.get("client_id")?.as_str()?.to_owned();
         let audience = match claims.get("aud")? {
             Value::String(one) => vec![one.clone()],
-            Value::Array(several) => several.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+            Value::Array(several) => {
+                several.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?
+            }
             _ => return None,
         };
         let grant = grant_of_jti(claims.get("jti")?.as_str()?);
