@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use jotsmith::clients::ClientSecretHash;
 use jotsmith::foundation::base64url;
 use jotsmith::foundation::clock::Timestamp;
 use jotsmith::foundation::random::{self, OsRandom};
@@ -17,7 +18,7 @@ use crate::harness::people::{
     without_people,
 };
 use crate::harness::requests::{Parameters, ask_of_app, ask_of_trusted, ask_of_web, mangled, redemption, refresh};
-use crate::harness::{Answer, START, Site, TestServer, claims, log};
+use crate::harness::{Answer, SECRET, START, Site, TestServer, claims, header, log};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,21 +97,21 @@ async fn an_access_token_without_a_person_is_good_while_its_client_is_registered
 
 #[tokio::test]
 async fn whoever_a_token_does_not_concern_learns_nothing_of_it() {
-    let other_api = r#"
+    let other = r#"
         [[clients]]
-        client_id = "other-api"
+        client_id = "other"
         client_secrets = ["<secret>"]
-        grant_types = ["client_credentials"]
-        response_types = []
+        redirect_uris = ["https://other.example.com/cb"]
+        grant_types = ["authorization_code", "refresh_token"]
         scope = "read"
         [[resources]]
         identifier = "https://other.example.com"
-        introspected_by = ["other-api"]
+        introspected_by = ["other"]
     "#;
-    let secret = jotsmith::clients::ClientSecretHash::of_generated(crate::harness::SECRET.as_bytes());
-    let server = TestServer::start(&(with_api_server(&people()) + &other_api.replace("<secret>", &secret)));
+    let secret = ClientSecretHash::of_generated(SECRET.as_bytes());
+    let server = TestServer::start(&(with_api_server(&people()) + &other.replace("<secret>", &secret)));
     let (access_token, refresh_token) = tokens(&server, &ask_of_web()).await;
-    for asking in [TRUSTED, "other-api"] {
+    for asking in [TRUSTED, "other"] {
         assert!(!server.is_active(asking, &access_token).await);
         assert!(!server.is_active(asking, &refresh_token).await);
     }
@@ -280,7 +281,7 @@ async fn a_key_that_is_published_verifies_and_one_that_was_killed_does_not() {
     let (by_old, _) = tokens(&server, &ask_of_web()).await;
     server.advance(SECOND * 2);
     let (by_new, _) = tokens(&server, &ask_of_web()).await;
-    assert_ne!(crate::harness::header(&by_old)["kid"], crate::harness::header(&by_new)["kid"]);
+    assert_ne!(header(&by_old)["kid"], header(&by_new)["kid"]);
     // The old one retires: it signs no more, and still verifies.
     assert!(server.is_active(API_SERVER, &by_old).await);
     assert!(server.is_active(API_SERVER, &by_new).await);
