@@ -125,7 +125,7 @@ pub enum InvalidClient {
     #[error("a public client may not use client_credentials: anybody could (RFC 6749 §4.4)")]
     PublicWithClientCredentials,
     /// A refresh token is born in another grant.
-    #[error("grant_types has refresh_token without authorization_code, so there would never be one")]
+    #[error("grant_types has refresh_token without authorization_code or password, so there would never be one")]
     RefreshTokenAlone,
     /// What it would do at the authorization endpoint is inconsistent or insecure.
     #[error(transparent)]
@@ -167,7 +167,8 @@ impl Client {
         if is_public && grant_types.contains(&GrantType::ClientCredentials) {
             return Err(InvalidClient::PublicWithClientCredentials);
         }
-        if grant_types.contains(&GrantType::RefreshToken) && !grant_types.contains(&GrantType::AuthorizationCode) {
+        let gives_refresh_tokens = [GrantType::AuthorizationCode, GrantType::Password];
+        if grant_types.contains(&GrantType::RefreshToken) && grant_types.is_disjoint(&gives_refresh_tokens.into()) {
             return Err(InvalidClient::RefreshTokenAlone);
         }
         let authorization = AuthorizationSettings::new(&metadata, &grant_types, is_public)?;

@@ -44,10 +44,13 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
         resources: &live.resources,
         issuer: &live.tokens,
         directory: &*live.login.directory,
+        login: &live.login,
+        network,
         codes: &*state.stores.codes,
         grants: &*state.stores.grants,
         sealing: &live.sealing,
         lifetimes: &live.lifetimes,
+        random: &*state.random,
     };
     asked.respond(&client, &ports, state.now()).await
 }
