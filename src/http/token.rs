@@ -3,7 +3,6 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::clients::authentication::authenticate;
 use crate::grant_types::{Ports, TokenRequest};
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
@@ -28,18 +27,12 @@ pub(super) async fn token(request: HttpRequest, body: Payload, state: Data<State
 /// In this order: who asks, what they ask for, whether they may, and then the grant itself.
 async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<TokenResponse, OAuthError> {
     let parameters = Parameters::parse(body)?;
-    let presented = presented_credentials::read(request.headers(), &parameters)?;
     // The snapshot is held across an await, so it is a counted reference and not a guard of the moment.
     let live = state.live_for_long();
     let network = network::of(request, &live.trusted_proxies);
-    let span = tracing::Span::current();
-    // The name of a client that is there; anything else may be a secret in the wrong place.
-    if let Some(client) = live.clients.find(presented.client_id()) {
-        span.record("client.id", client.id.as_str());
-    }
-    let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
+    let client = presented_credentials::authenticate(request, &parameters, state, &live).await?;
     let asked = TokenRequest::parse(&parameters)?;
-    span.record("grant.type", asked.grant_type().as_str());
+    tracing::Span::current().record("grant.type", asked.grant_type().as_str());
     let ports = Ports {
         resources: &live.resources,
         issuer: &live.tokens,
