@@ -11,11 +11,12 @@ use std::time::Duration;
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
+use crate::keys::store::PublicationStore;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
 /// All that a server stores.
-pub trait Store: GrantStore + CodeStore + SessionStore {
+pub trait Store: GrantStore + CodeStore + SessionStore + PublicationStore {
     /// Removes what nobody can ask for any more: codes and ended sessions that are over at `now`, and grants that have
     /// been over for `tombstone`, the longest time for which an access token of one may still be shown to somebody.
     /// Looks at no more than `limit` records, and goes on at the next call where this one stopped.

@@ -13,6 +13,7 @@ mod expiry;
 mod grants;
 mod mark;
 mod opening;
+mod published;
 mod queue;
 mod records;
 mod rewrite;
