@@ -1,6 +1,7 @@
 //! `[[clients]]`: RFC 7591 client metadata, judged by [`Client::new`].
 
 use crate::clients::{Client, ClientMetadata};
+use crate::protocol::grant_type::GrantType;
 
 use super::layers::JoinedList;
 use super::reading::{Entry, Reading, Taken};
@@ -19,4 +20,12 @@ pub(super) fn read(reading: &Reading<'_>) -> Vec<Entry<Client>> {
         }
     }
     clients
+}
+
+/// What is allowed although the best current practice advises against it, in one sentence a client.
+pub(super) fn warnings(clients: &[Entry<Client>]) -> impl Iterator<Item = String> {
+    const IMPLICIT: &str = "grant_types has implicit, which RFC 9700 §2.1.2 advises against, for the access token passes \
+         through the browser's address; use authorization_code, with PKCE, which pages without a server can too";
+    let has_implicit = clients.iter().filter(|entry| entry.value.grant_types.contains(&GrantType::Implicit));
+    has_implicit.map(|entry| entry.place.problem(IMPLICIT).to_string())
 }

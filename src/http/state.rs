@@ -8,6 +8,7 @@ use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
 use crate::foundation::random::Random;
 use crate::foundation::storage::StoreHealth;
+use crate::grant_types::Ports;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
@@ -66,6 +67,19 @@ impl State {
     /// The snapshot of the moment, for a request that waits in between.
     pub fn live_for_long(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// What the grant types work with, as of the snapshot `live`.
+    pub fn ports<'a>(&'a self, live: &'a Live) -> Ports<'a> {
+        Ports {
+            resources: &live.resources,
+            issuer: &live.tokens,
+            directory: &*live.login.directory,
+            codes: &*self.stores.codes,
+            grants: &*self.stores.grants,
+            sealing: &live.sealing,
+            lifetimes: &live.lifetimes,
+        }
     }
 
     /// The time now.

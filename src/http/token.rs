@@ -4,7 +4,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clients::authentication::authenticate;
-use crate::grant_types::{Ports, TokenRequest};
+use crate::grant_types::TokenRequest;
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
 use crate::tokens::response::TokenResponse;
@@ -40,16 +40,7 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
     let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
     let asked = TokenRequest::parse(&parameters)?;
     span.record("grant.type", asked.grant_type().as_str());
-    let ports = Ports {
-        resources: &live.resources,
-        issuer: &live.tokens,
-        directory: &*live.login.directory,
-        codes: &*state.stores.codes,
-        grants: &*state.stores.grants,
-        sealing: &live.sealing,
-        lifetimes: &live.lifetimes,
-    };
-    asked.respond(&client, &ports, state.now()).await
+    asked.respond(&client, &state.ports(&live), state.now()).await
 }
 
 fn render(answer: &TokenResponse) -> HttpResponse {
