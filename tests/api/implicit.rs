@@ -6,7 +6,8 @@ use jotsmith::clients::ClientSecretHash;
 use serde_json::json;
 
 use crate::harness::people::{
-    ALICES_SUBJECT, API, CHALLENGE, PAGE, PAGE_CALLBACK, WEB, people, with_client, with_page, without_people,
+    ALICES_SUBJECT, API, API_SERVER, CHALLENGE, PAGE, PAGE_CALLBACK, WEB, people, with_api_server, with_client,
+    with_page, without_people,
 };
 use crate::harness::requests::{Parameters, ask_of_page, ask_of_web};
 use crate::harness::{Answer, SECRET, START, Site, TestServer, claims, header, program};
@@ -86,6 +87,18 @@ async fn nothing_is_stored_for_a_token() {
     server.restart(|site| seen.push(size(site)));
     assert_eq!(&seen[..2], [0, 0]);
     assert!(seen[2] > 0);
+}
+
+#[tokio::test]
+async fn a_resource_learns_of_a_token_that_nobody_can_take_back() {
+    let server = TestServer::start(&with_api_server(&with_page(&people())));
+    let token = server.browser().consent(&ask_of_page()).await.sent_in_fragment()["access_token"].clone();
+    assert!(server.is_active(API_SERVER, &token).await);
+    let form = Parameters::new([("token", &token), ("client_id", PAGE)]);
+    assert_eq!(Answer::of(server.post("/revoke", &form.encoded())).await.status, 200);
+    assert!(server.is_active(API_SERVER, &token).await, "there is no grant to revoke");
+    server.advance(Duration::from_mins(5));
+    assert!(!server.is_active(API_SERVER, &token).await);
 }
 
 #[tokio::test]

@@ -135,14 +135,10 @@ async fn an_error_goes_the_way_that_the_answer_would_have_gone() {
                 (ask.clone().and("x", "%").and("resource", "x"), "invalid_target"),
                 (ask.clone().with("response_type", "none"), "unsupported_response_type"),
             ] {
-                for method in ["GET", "POST"] {
-                    let answer = match method {
-                        "GET" => server.get(&format!("/authorize?{}", asked.encoded())).await,
-                        _ => {
-                            let post = server.http().post(server.url("/authorize")).body(asked.encoded());
-                            Answer::of(post.header("content-type", "application/x-www-form-urlencoded")).await
-                        }
-                    };
+                let post = server.http().post(server.url("/authorize")).body(asked.encoded());
+                let post = Answer::of(post.header("content-type", "application/x-www-form-urlencoded")).await;
+                let get = server.get(&format!("/authorize?{}", asked.encoded())).await;
+                for answer in [get, post] {
                     let sent = match mode {
                         "query" => answer.sent_back(),
                         "fragment" => answer.sent_in_fragment(),

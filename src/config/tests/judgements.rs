@@ -146,7 +146,7 @@ fn implicit_is_a_warning_that_says_what_to_use_instead() {
     let implicit = client("old") + "grant_types = [\"implicit\"]\nresponse_types = [\"token\"]\n";
     let warnings = load_text(&(client("web") + &implicit)).warnings;
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].contains("a.toml:4: clients[\"old\"]: grant_types has implicit"), "{warnings:?}");
+    assert!(warnings[0].contains("a.toml:5: clients[\"old\"]: grant_types has implicit"), "{warnings:?}");
     assert!(warnings[0].contains("RFC 9700 §2.1.2") && warnings[0].contains("use authorization_code, with PKCE"));
 }
 
