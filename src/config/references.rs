@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::clients::Client;
 use crate::login::account::Account;
+use crate::protocol::grant_type::GrantType;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
 use crate::tokens::audience::{ProtectedResource, ProtectedResources};
@@ -61,7 +62,10 @@ pub(super) fn judge(
 
 /// A client whose request says nothing asks for something that a grant can hold: else none of its requests would do.
 pub(super) fn judge_defaults(reading: &Reading<'_>, clients: &[Entry<Client>], resources: &ProtectedResources) {
-    let of_people = clients.iter().filter(|entry| !entry.value.authorization.response_types.is_empty());
+    let has_people = |client: &Client| {
+        !client.authorization.response_types.is_empty() || client.grant_types.contains(&GrantType::Password)
+    };
+    let of_people = clients.iter().filter(|entry| has_people(&entry.value));
     for Entry { place, value: client } in of_people {
         // Where there is no default, each request names what it wants, and is judged by itself.
         let Ok(default) = resources.for_request(client, []) else { continue };

@@ -27,7 +27,7 @@ use super::error_response::Refusal;
 use super::live::Live;
 use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField};
 use super::state::State;
-use super::{endpoint, error_response};
+use super::{endpoint, error_response, network};
 
 /// Where the pending request stands in a form; part of what it is sealed with.
 pub(super) const REQUEST_FIELD: &str = "request";
@@ -133,7 +133,8 @@ impl<'a> Step<'a> {
 
     /// Makes an access token, of which nothing is kept, and sends the browser back with it.
     async fn issue_token(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
-        match implicit::respond(request, session, &self.state.ports(self.live), self.now).await {
+        let network = network::of(self.request, &self.live.trusted_proxies);
+        match implicit::respond(request, session, &self.state.ports(self.live, network), self.now).await {
             Ok(token) => self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Token(token) }),
             Err(error) => self.refuse(request.to().clone(), &error),
         }

@@ -6,6 +6,8 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
+use crate::foundation::network::Network;
+use crate::foundation::once::OnceStore;
 use crate::foundation::random::Random;
 use crate::foundation::storage::StoreHealth;
 use crate::grant_types::Ports;
@@ -38,6 +40,8 @@ pub struct Stores {
     pub grants: Arc<dyn GrantStore>,
     /// What was ended early.
     pub sessions: Arc<dyn SessionStore>,
+    /// What may be shown once.
+    pub once: Arc<dyn OnceStore>,
     /// Whether all of them can be used.
     pub health: Arc<dyn StoreHealth>,
 }
@@ -69,16 +73,19 @@ impl State {
         self.live.load_full()
     }
 
-    /// What the grant types work with, as of the snapshot `live`.
-    pub fn ports<'a>(&'a self, live: &'a Live) -> Ports<'a> {
+    /// What the grant types work with, as of the snapshot `live`, for a request from `network`.
+    pub fn ports<'a>(&'a self, live: &'a Live, network: Network) -> Ports<'a> {
         Ports {
             resources: &live.resources,
             issuer: &live.tokens,
             directory: &*live.login.directory,
+            login: &live.login,
+            network,
             codes: &*self.stores.codes,
             grants: &*self.stores.grants,
             sealing: &live.sealing,
             lifetimes: &live.lifetimes,
+            random: &*self.random,
         }
     }
 

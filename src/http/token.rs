@@ -18,9 +18,9 @@ pub(super) async fn token(request: HttpRequest, body: Payload, state: Data<State
 
 /// What the client asks for, whether it may, and then the grant itself.
 async fn respond(request: &ClientRequest<'_>) -> Result<HttpResponse, OAuthError> {
-    let ClientRequest { client, parameters, live, state, now } = request;
+    let ClientRequest { client, parameters, live, network, state, now } = request;
     let asked = TokenRequest::parse(parameters)?;
     tracing::Span::current().record("grant.type", asked.grant_type().as_str());
-    let answer = asked.respond(client, &state.ports(live), *now).await?;
+    let answer = asked.respond(client, &state.ports(live, *network), *now).await?;
     Ok(not_stored(StatusCode::OK).json(answer))
 }

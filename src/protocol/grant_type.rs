@@ -12,6 +12,8 @@ pub enum GrantType {
     ClientCredentials,
     /// `implicit` (RFC 6749 §4.2): at the authorization endpoint alone.
     Implicit,
+    /// `password` (RFC 6749 §4.3), which RFC 9700 §2.4 forbids: only for clients that list it.
+    Password,
     /// `refresh_token` (RFC 6749 §6).
     RefreshToken,
 }
@@ -23,7 +25,8 @@ pub struct UnknownGrantType;
 
 impl GrantType {
     /// Every grant type that the server has.
-    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::ClientCredentials, Self::Implicit, Self::RefreshToken];
+    pub const ALL: [Self; 5] =
+        [Self::AuthorizationCode, Self::ClientCredentials, Self::Implicit, Self::Password, Self::RefreshToken];
 
     /// The name as it stands on the wire and in a client's `grant_types`.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +34,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::Implicit => "implicit",
+            Self::Password => "password",
             Self::RefreshToken => "refresh_token",
         }
     }
