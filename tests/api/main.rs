@@ -23,6 +23,7 @@ mod metadata;
 mod offline_verification;
 mod pages;
 mod password_grant;
+mod private_key_jwt;
 mod refresh;
 mod reload;
 mod sessions;
