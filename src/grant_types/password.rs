@@ -74,9 +74,10 @@ impl<'a> PasswordRequest<'a> {
         if client.grant_types.contains(&GrantType::RefreshToken) {
             let handle = Handle { kind: HandleKind::Refresh, id: grant.id, generation: grant.generation };
             let token = handle.seal(ports.sealing, grant.rotated_at);
-            ports.grants.put_grant(grant).await?;
             response.refresh_token = Some(token.expose_secret().to_owned());
         }
+        // Last of all: what was not answered leaves nothing.
+        ports.grants.put_grant(grant).await?;
         Ok(response)
     }
 
@@ -88,8 +89,8 @@ impl<'a> PasswordRequest<'a> {
     }
 }
 
-/// What the person's password grants. It is stored only where a refresh token stands on it: an access token alone ends
-/// by itself.
+/// What the person's password grants. A client that may not refresh gets one too, for as long as its access token lives:
+/// it is how that token is taken back, and known to be good until then.
 fn grant_of(
     account: &Account,
     client: &Client,
@@ -99,6 +100,11 @@ fn grant_of(
     now: Timestamp,
 ) -> Grant {
     let absolute_expires_at = now + ports.lifetimes.refresh_token_absolute;
+    let life = if client.grant_types.contains(&GrantType::RefreshToken) {
+        ports.lifetimes.refresh_token_idle
+    } else {
+        ports.issuer.lifetime(client, resource)
+    };
     Grant {
         id: id::uuid_v7(now, ports.random),
         client_id: client.id.clone(),
@@ -107,7 +113,7 @@ fn grant_of(
         resources: vec![resource.identifier.clone()],
         auth_time: now,
         created_at: now,
-        expires_at: (now + ports.lifetimes.refresh_token_idle).min(absolute_expires_at),
+        expires_at: (now + life).min(absolute_expires_at),
         absolute_expires_at,
         generation: 0,
         rotated_at: now,

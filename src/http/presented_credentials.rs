@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,22 +11,23 @@ use percent_encoding::percent_decode;
 
 use crate::clients::authentication::assertion::{self, JWT_BEARER};
 use crate::clients::authentication::{AuthenticatedClient, Authenticator, PresentedCredentials};
+use crate::foundation::network::Network;
 use crate::foundation::secret::SecretString;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::parameters::{InvalidParameters, Parameters};
 
 use super::live::Live;
-use super::network;
 use super::state::State;
 
 /// Authenticates the client that a request comes from, and names it in the request's span.
 pub(super) async fn authenticate(
-    request: &HttpRequest,
+    headers: &HeaderMap,
     parameters: &Parameters<'_>,
     state: &State,
     live: &Live,
+    network: Network,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let presented = read(request.headers(), parameters)?;
+    let presented = read(headers, parameters)?;
     // The name of a client that is there; anything else may be a secret in the wrong place.
     if let Some(client) = live.clients.find(presented.client_id()) {
         tracing::Span::current().record("client.id", client.id.as_str());
@@ -38,7 +38,6 @@ pub(super) async fn authenticate(
         assertions: &live.assertions,
         once: &*state.stores.once,
     };
-    let network = network::of(request, &live.trusted_proxies);
     Ok(authenticator.authenticate(&presented, network, state.now()).await?)
 }
 

@@ -424,7 +424,7 @@ async fn a_client_that_signs_redeems_and_refreshes_with_assertions() {
 }
 
 /// What makes an assertion with the private key of `KEY`, a file, and asks `ISSUER` for a token with it.
-const NODE: &str = r#"
+const NODE: &str = r"
 import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { SignJWT, importPKCS8 } from 'jose';
@@ -436,7 +436,7 @@ const body = new URLSearchParams({ grant_type: 'client_credentials', client_asse
   client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' });
 const answer = await (await fetch(`${ISSUER}/token`, { method: 'POST', body })).json();
 console.log(answer.access_token ? 'let in' : answer.error);
-"#;
+";
 
 const PYTHON: &str = r#"
 import json, os, time, urllib.error, urllib.parse, urllib.request, uuid
