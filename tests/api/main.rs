@@ -27,6 +27,7 @@ mod metadata;
 mod offline_verification;
 mod pages;
 mod password_grant;
+mod private_key_jwt;
 mod refresh;
 mod reload;
 mod response_modes;
