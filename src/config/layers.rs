@@ -12,6 +12,7 @@ use config::{Config, Map, Source, Value, ValueKind};
 
 use super::environment::{self, Environment};
 use super::error::{ConfigError, ConfigErrors, Problems, suggestion};
+use super::inputs::Inputs;
 use super::toml_file::TomlFile;
 use super::{SECTIONS, files, schedule_file, secrets};
 
@@ -93,12 +94,12 @@ pub(super) struct Merged {
 }
 
 /// Reads all layers, or tells every problem that leaves one of them in doubt.
-pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merged, ConfigErrors> {
+pub(super) fn merge(named: &[PathBuf], environment: &Environment, inputs: &Inputs) -> Result<Merged, ConfigErrors> {
     let problems = Problems::default();
     let defaults = built_in();
     let variables = environment.settings(&defaults.values, &problems);
     let mut layers = vec![defaults];
-    layers.extend(files::read(named, environment, &problems));
+    layers.extend(files::read(named, environment, inputs, &problems));
 
     let (mut lists, unknown) = (Lists::default(), Problems::default());
     let mut config = Config::builder();
@@ -113,8 +114,9 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
 
     if let Some(directory) = keys_directory(&root) {
         let path = environment.working_directory.join(directory).join(schedule_file::NAME);
+        inputs.look(&path);
         if path.try_exists().unwrap_or(true)
-            && let Some(mut schedule) = problems.note(TomlFile::read(&path))
+            && let Some(mut schedule) = problems.note(TomlFile::read(&path, inputs))
         {
             take_lists(&mut schedule, &mut lists, &problems);
             note_beyond_schedule(&schedule, &problems);
@@ -122,7 +124,7 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
         }
     }
 
-    let secret_files = secrets::resolve(&mut lists, environment, &problems);
+    let secret_files = secrets::resolve(&mut lists, environment, inputs, &problems);
     problems.finish(&HashMap::new())?;
     // The first layer is the built-in one, which is no file.
     let files = layers.iter().skip(1).map(|layer| layer.path.clone()).chain(secret_files).collect();

@@ -9,6 +9,7 @@ mod deserializer;
 mod environment;
 mod error;
 mod files;
+mod inputs;
 mod keys;
 mod layers;
 mod lifetimes;
@@ -41,6 +42,7 @@ use crate::tokens::lifetimes::Lifetimes;
 
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
+pub use inputs::Inputs;
 pub use keys::{GenerateIfMissing, KeySettings, SealingKeyEntry, SigningKeyEntry};
 pub use log::{LogFormat, LogSettings};
 pub use login::{Directory, LoginSettings};
@@ -100,7 +102,12 @@ pub struct Settings {
 /// Reads and judges a configuration: the `files`, or where there are none those of the environment or at the usual
 /// places, under the built-in defaults and the settings of the environment.
 pub fn load(files: &[PathBuf], environment: &Environment) -> Result<Settings, ConfigErrors> {
-    let mut merged = layers::merge(files, environment)?;
+    load_noting(files, environment, &Inputs::default())
+}
+
+/// The same, with a note of all that it was read from, also where it is refused.
+pub fn load_noting(files: &[PathBuf], environment: &Environment, inputs: &Inputs) -> Result<Settings, ConfigErrors> {
+    let mut merged = layers::merge(files, environment, inputs)?;
     let problems = std::mem::take(&mut merged.unknown);
     let settings = read(&Reading::new(&merged, &problems), environment);
     problems.finish(&merged.tables)?;

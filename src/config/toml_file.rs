@@ -1,13 +1,13 @@
 //! One TOML file as values that remember their `file:line`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use config::{Map, Value, ValueKind};
 use toml_edit::{Document, Item, Table, TableLike};
 
 use super::error::{ConfigError, KeyPath};
+use super::inputs::Inputs;
 
 /// A file that was read.
 #[derive(Clone)]
@@ -22,8 +22,9 @@ pub(super) struct TomlFile {
 
 impl TomlFile {
     /// Reads and parses a file.
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
+    pub(super) fn read(path: &Path, inputs: &Inputs) -> Result<Self, ConfigError> {
+        let text = inputs
+            .read(path)
             .map_err(|error| ConfigError::new(format!("cannot be read: {error}")).at(Some(&name(path))))?;
         Self::parse(path, &text)
     }
@@ -155,7 +156,10 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
-        let error = TomlFile::read(Path::new("/nonexistent/a.toml")).err().expect("no such file").to_string();
+        let error = TomlFile::read(Path::new("/nonexistent/a.toml"), &Inputs::default())
+            .err()
+            .expect("no such file")
+            .to_string();
         assert!(error.starts_with("/nonexistent/a.toml: cannot be read: "), "{error}");
     }
 }

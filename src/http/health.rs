@@ -15,6 +15,7 @@ struct Alive {
 struct Ready<'a> {
     status: &'static str,
     reload: &'static str,
+    loaded_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reload_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +30,7 @@ pub(super) async fn live() -> HttpResponse {
 /// `GET /health/ready`: keys can sign, and the store can be used. A refused reload leaves the old configuration serving,
 /// so it is told in the body and does not make the server unready.
 pub(super) async fn ready(state: Data<State>) -> HttpResponse {
+    let loaded_at = state.live().loaded_at.to_string();
     let can_sign = state.live().keys.algorithms(state.now()).next().is_some();
     let status = match state.stores.health.health() {
         _ if !can_sign => "no signing key",
@@ -41,5 +43,5 @@ pub(super) async fn ready(state: Data<State>) -> HttpResponse {
         ReloadOutcome::Refused { at, error } => ("refused", Some(error.as_str()), Some(at.to_string())),
     };
     let mut response = if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(Ready { status, reload, reload_error, reload_refused_at: refused_at })
+    response.json(Ready { status, reload, loaded_at, reload_error, reload_refused_at: refused_at })
 }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::authorize::request::Registrations;
 use crate::clients::ClientRegistry;
 use crate::clients::authentication::SecretVerifier;
+use crate::foundation::clock::Timestamp;
 use crate::keys::key_ring::KeyRing;
 use crate::keys::sealing_ring::SealingRing;
 use crate::login::password::PasswordLogin;
@@ -40,6 +41,8 @@ pub struct Live {
     pub login: PasswordLogin,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// When it was read.
+    pub loaded_at: Timestamp,
     /// For how long after a grant's end an access token of it may still be shown to somebody.
     pub tombstone: Duration,
     /// Networks whose `X-Forwarded-For` is believed.

@@ -73,10 +73,12 @@ impl State {
         self.clock.now()
     }
 
-    /// Puts a new snapshot in the place of the old one; running requests keep the one they loaded.
-    pub fn replace(&self, live: Live) {
-        self.live.store(Arc::new(live));
+    /// Puts a new snapshot in the place of the old one, and gives that; running requests keep the one they loaded.
+    #[must_use = "the last one to let go of a snapshot takes it apart, which should be no thread that answers requests"]
+    pub fn replace(&self, live: Live) -> Arc<Live> {
+        let old = self.live.swap(Arc::new(live));
         self.reload.store(Arc::new(ReloadOutcome::Loaded));
+        old
     }
 
     /// Notes that what is written was refused.

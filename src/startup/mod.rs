@@ -7,6 +7,7 @@ mod listen;
 mod reload;
 mod signals;
 mod store;
+mod watch;
 
 use std::future::Future;
 use std::io;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 
-use crate::config::{self, ConfigErrors, Environment, LogSettings, ServerSettings, Settings, StoreSettings};
+use crate::config::{self, ConfigErrors, Environment, Inputs, LogSettings, ServerSettings, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, SystemClock};
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
@@ -27,6 +28,7 @@ use crate::store::sled::{OpenFailed, SledStore};
 
 use listen::Listening;
 use signals::Signals;
+use watch::ReloadThread;
 
 pub use keys::{KeysRefused, judge as judge_keys, load_ring};
 pub use reload::{ReloadRefused, Reloader};
@@ -68,6 +70,11 @@ impl Source {
     pub fn load(&self) -> Result<Settings, ConfigErrors> {
         config::load(&self.files, &self.environment)
     }
+
+    /// The same, with a note of all that it was read from, also where it is refused.
+    fn load_noting(&self, inputs: &Inputs) -> Result<Settings, ConfigErrors> {
+        config::load_noting(&self.files, &self.environment, inputs)
+    }
 }
 
 /// Why the server does not start.
@@ -104,6 +111,7 @@ pub struct Running {
     public: Listening,
     admin: Listening,
     reloader: Arc<Reloader>,
+    reloads: ReloadThread,
     store: Arc<SledStore>,
 }
 
@@ -111,14 +119,16 @@ impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
-        let settings = source.load()?;
+        let inputs = Inputs::default();
+        let settings = source.load_noting(&inputs)?;
         keys::judge(&settings, foundations.clock.now())?;
         // Whatever can fail without leaving a trace comes before the first file is made.
         let [public, admin] = listen::bind(&settings.server)?;
-        let settings = keys::make_if_missing(settings, &source, &*foundations.random)?;
+        let settings = keys::make_if_missing(settings, || source.load_noting(&inputs), &*foundations.random)?;
         let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
         let throttle = Arc::new(Throttle::new(&*foundations.random));
         let fixed = Fixed::of(&settings);
+        reload::look_at_keys(&settings, &inputs);
         warn(&settings);
         let live = reload::build_live(settings, &foundations, &throttle)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
@@ -127,8 +137,9 @@ impl Running {
         let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
         let admin = listen::admin(admin, &state)?;
         tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
-        Ok(Self { public, admin, reloader, store })
+        let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed, inputs));
+        let reloads = ReloadThread::start(Arc::clone(&reloader))?;
+        Ok(Self { public, admin, reloader, reloads, store })
     }
 
     /// The address of the public port.
@@ -155,6 +166,7 @@ impl Running {
             listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        drop(self.reloads);
         // The threads of the servers may let go of the store after this one has ended the process.
         self.store.close();
         public.and(admin)
@@ -173,8 +185,8 @@ pub fn serve(
         let signals = Signals::listen()?;
         let running = Running::start(source, foundations)?;
         started(&running)?;
-        let reloader = running.reloader();
-        Ok(running.until(signals.until_stop(on_hang_up, reloader)).await?)
+        let reloads = running.reloads.asker();
+        Ok(running.until(signals.until_stop(on_hang_up, reloads)).await?)
     })
 }
 
