@@ -37,7 +37,7 @@ const HOMES: [(&str, &[&str]); 20] = [
     ("config", &["config"]),
     ("glob", &["config"]),
     ("jsonwebtoken", &["keys"]),
-    ("metrics_exporter_prometheus", &["http", "telemetry"]),
+    ("metrics_exporter_prometheus", &["http", "startup", "telemetry"]),
     ("metrics_process", &["http"]),
     ("minijinja", &["http"]),
     ("notify", &["startup"]),

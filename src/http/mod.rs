@@ -13,6 +13,7 @@ pub mod live;
 mod login;
 mod logout;
 mod metadata;
+mod metrics;
 mod network;
 mod pages;
 mod presented_credentials;
@@ -28,6 +29,7 @@ use crate::protocol::issuer::Issuer;
 
 pub use headers::name_request;
 pub use metadata::render as render_metadata;
+pub use metrics::measure_request;
 
 /// The name under which the metadata is well known (RFC 8414 §3).
 const METADATA_NAME: &str = "oauth-authorization-server";
@@ -61,6 +63,7 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
     routes
         .service(get("/health/live").route(read().to(health::live)))
         .service(get("/health/ready").route(read().to(health::ready)))
+        .service(get("/metrics").route(read().to(metrics::metrics)))
         .default_service(web::to(not_found));
 }
 

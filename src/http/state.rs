@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
@@ -50,12 +51,20 @@ pub struct State {
     pub random: Arc<dyn Random>,
     /// What must be taken back.
     pub stores: Stores,
+    /// What was counted in this process.
+    pub metrics: PrometheusHandle,
 }
 
 impl State {
     /// A process that serves `live`.
-    pub fn new(live: Live, clock: Arc<dyn Clock>, random: Arc<dyn Random>, stores: Stores) -> Self {
-        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock, random, stores }
+    pub fn new(
+        live: Live,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        stores: Stores,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock, random, stores, metrics }
     }
 
     /// The snapshot of the moment, for a request that does not wait in between. Load it once a request.

@@ -11,7 +11,7 @@ use crate::tokens::response::TokenResponse;
 
 use super::headers::{NO_SNIFF, NO_STORE};
 use super::state::State;
-use super::{error_response, form, network, presented_credentials};
+use super::{error_response, form, metrics, network, presented_credentials};
 
 /// `POST /token`.
 pub(super) async fn token(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
@@ -40,6 +40,7 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
     let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
     let asked = TokenRequest::parse(&parameters)?;
     span.record("grant.type", asked.grant_type().as_str());
+    metrics::note_grant_type(request, asked.grant_type());
     let ports = Ports {
         resources: &live.resources,
         issuer: &live.tokens,

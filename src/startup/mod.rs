@@ -14,8 +14,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::{self, ConfigErrors, Environment, Inputs, LogSettings, ServerSettings, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, SystemClock};
@@ -25,6 +27,7 @@ use crate::http::state::State;
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
 use crate::store::sled::{OpenFailed, SledStore};
+use crate::telemetry;
 
 use listen::Listening;
 use signals::Signals;
@@ -33,6 +36,9 @@ use watch::ReloadThread;
 pub use keys::{KeysRefused, judge as judge_keys, load_ring};
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
+
+/// How often what was measured is put into its buckets.
+const METRICS_PERIOD: Duration = Duration::from_secs(5);
 
 /// What comes from outside the configuration.
 #[derive(Clone)]
@@ -119,6 +125,8 @@ impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
+        // Before anything is counted: what counts asks for its place once, and keeps it.
+        let recorder = telemetry::metrics::start();
         let inputs = Inputs::default();
         let settings = source.load_noting(&inputs)?;
         keys::judge(&settings, foundations.clock.now())?;
@@ -132,8 +140,9 @@ impl Running {
         warn(&settings);
         let live = reload::build_live(settings, &foundations, &throttle)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
-        let state = Data::new(State::new(live, clock, random, store::ports(&store)));
+        let state = Data::new(State::new(live, clock, random, store::ports(&store), recorder));
         store::sweep_now_and_then(Arc::clone(&store), state.clone());
+        keep_metrics_small(state.metrics.clone());
         let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
         let admin = listen::admin(admin, &state)?;
         tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
@@ -188,6 +197,18 @@ pub fn serve(
         let reloads = running.reloads.asker();
         Ok(running.until(signals.until_stop(on_hang_up, reloads)).await?)
     })
+}
+
+/// What was measured waits in a list until somebody asks for it, or this puts it into its buckets: a server that nobody
+/// asks must not fill its memory. For as long as the system of actix runs.
+fn keep_metrics_small(recorder: PrometheusHandle) {
+    actix_web::rt::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_PERIOD);
+        loop {
+            ticks.tick().await;
+            recorder.run_upkeep();
+        }
+    });
 }
 
 /// Says what is allowed and perhaps not meant.

@@ -20,6 +20,7 @@ mod logout;
 mod logs;
 mod logs_of_people;
 mod metadata;
+mod metrics;
 mod offline_verification;
 mod pages;
 mod refresh;
