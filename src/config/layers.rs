@@ -97,7 +97,7 @@ pub(super) struct Merged {
 pub(super) fn merge(named: &[PathBuf], environment: &Environment, inputs: &Inputs) -> Result<Merged, ConfigErrors> {
     let problems = Problems::default();
     let defaults = built_in();
-    let variables = environment.settings(&defaults.values, &problems);
+    let mut variables = environment.settings(&defaults.values, &problems);
     let mut layers = vec![defaults];
     layers.extend(files::read(named, environment, inputs, &problems));
 
@@ -105,10 +105,10 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment, inputs: &Input
     let mut config = Config::builder();
     for layer in &mut layers {
         take_lists(layer, &mut lists, &problems);
-        note_unknown_sections(&layer.values, &unknown);
+        take_unknown_sections(&mut layer.values, &unknown);
         config = config.add_source(Layer(layer.values.clone()));
     }
-    note_unknown_sections(&variables, &unknown);
+    take_unknown_sections(&mut variables, &unknown);
     let config = config.add_source(Layer(variables)).build();
     let root = config.expect("our sources never fail to give what they hold").cache;
 
@@ -183,17 +183,20 @@ fn take(table: &mut Map<String, Value>, path: &[&str]) -> Option<Value> {
     }
 }
 
-/// Here and not with the other unknown keys: the crate `config` would read a dot in a key of the root as a path.
-fn note_unknown_sections(values: &Map<String, Value>, problems: &Problems) {
-    for (key, value) in values {
+/// Here and not with the other unknown keys: the crate `config` would read a dot or a bracket in a key of the root as a
+/// path, and with what stands there replace a section, whose problems would not be seen.
+fn take_unknown_sections(values: &mut Map<String, Value>, problems: &Problems) {
+    values.retain(|key, value| {
         let section =
             if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
-        if !SECTIONS.contains(&section) {
+        let is_known = SECTIONS.contains(&section);
+        if !is_known {
             let known = [&SECTIONS[..], &["include"]].concat();
             let what = format!("unknown key{}", suggestion(section, &known));
             problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
         }
-    }
+        is_known
+    });
 }
 
 fn keys_directory(root: &Value) -> Option<&str> {

@@ -9,6 +9,7 @@ mod deserializer;
 mod environment;
 mod error;
 mod files;
+mod fingerprints;
 mod inputs;
 mod keys;
 mod layers;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::clients::ClientRegistry;
+use crate::foundation::fingerprints::Fingerprints;
 use crate::keys::algorithm::Algorithm;
 use crate::login::account::Account;
 use crate::protocol::issuer::Issuer;
@@ -42,6 +44,7 @@ use crate::tokens::lifetimes::Lifetimes;
 
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
+pub use fingerprints::SETTINGS;
 pub use inputs::Inputs;
 pub use keys::{GenerateIfMissing, KeySettings, SealingKeyEntry, SigningKeyEntry};
 pub use log::{LogFormat, LogSettings};
@@ -95,6 +98,8 @@ pub struct Settings {
     pub users: Vec<Account>,
     /// Every file that was read, in the order of reading, those of secrets included.
     pub sources: Vec<PathBuf>,
+    /// What it says, as digests.
+    pub fingerprints: Fingerprints,
     /// What is allowed and perhaps not meant, in one sentence each.
     pub warnings: Vec<String>,
 }
@@ -112,7 +117,7 @@ pub fn load_noting(files: &[PathBuf], environment: &Environment, inputs: &Inputs
     let settings = read(&Reading::new(&merged, &problems), environment);
     problems.finish(&merged.tables)?;
     let settings = settings.expect("what could not be read is a problem");
-    Ok(Settings { sources: merged.files, ..settings })
+    Ok(Settings { fingerprints: fingerprints::of(&merged), sources: merged.files, ..settings })
 }
 
 fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
@@ -155,6 +160,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         users: users.into_iter().map(|entry| entry.value).collect(),
         keys: keys?,
         sources: Vec::new(),
+        fingerprints: Fingerprints::default(),
         warnings,
     })
 }

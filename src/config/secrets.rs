@@ -72,6 +72,9 @@ impl Resolver<'_> {
         match (entries.next(), entries.next()) {
             (Some(("file", ValueKind::String(path))), None) => self.file(path),
             (Some(("env", ValueKind::String(name))), None) => {
+                if self.environment.not_utf8.contains(name) {
+                    return Err(format!("the environment variable {name} is no UTF-8"));
+                }
                 let value = self.environment.variable(name).map(str::to_owned);
                 value.ok_or_else(|| format!("the environment variable {name} is not set, or is empty"))
             }

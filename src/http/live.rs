@@ -11,6 +11,7 @@ use crate::authorize::request::Registrations;
 use crate::clients::ClientRegistry;
 use crate::clients::authentication::SecretVerifier;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::fingerprints::Fingerprints;
 use crate::keys::key_ring::KeyRing;
 use crate::keys::sealing_ring::SealingRing;
 use crate::login::password::PasswordLogin;
@@ -41,6 +42,8 @@ pub struct Live {
     pub login: PasswordLogin,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What it says, as digests. Of settings that wait for a restart, what was there at the start.
+    pub fingerprints: Fingerprints,
     /// When it was read.
     pub loaded_at: Timestamp,
     /// For how long after a grant's end an access token of it may still be shown to somebody.

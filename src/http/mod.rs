@@ -2,6 +2,7 @@
 
 mod authorize;
 mod browser;
+pub mod configuration;
 mod consent;
 mod cookies;
 pub mod error_response;
@@ -64,6 +65,7 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
         .service(get("/health/live").route(read().to(health::live)))
         .service(get("/health/ready").route(read().to(health::ready)))
         .service(get("/metrics").route(read().to(metrics::metrics)))
+        .service(post(configuration::PATH).route(web::post().to(configuration::configuration)))
         .default_service(web::to(not_found));
 }
 

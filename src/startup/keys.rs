@@ -94,7 +94,7 @@ pub fn load_ring(settings: &Settings, now: Timestamp) -> Result<KeyRing, KeysRef
 }
 
 /// The sealing keys that the settings name, judged as a whole.
-pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
+pub fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
     if settings.keys.sealing.is_empty() {
         return Err(KeysRefused::SealingMissing);
     }

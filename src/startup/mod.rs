@@ -21,6 +21,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::{self, ConfigErrors, Environment, Inputs, LogSettings, ServerSettings, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, SystemClock};
+use crate::foundation::fingerprints::Fingerprints;
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::http::state::State;
@@ -33,7 +34,7 @@ use listen::Listening;
 use signals::Signals;
 use watch::ReloadThread;
 
-pub use keys::{KeysRefused, judge as judge_keys, load_ring};
+pub use keys::{KeysRefused, judge as judge_keys, load_ring, load_sealing_ring};
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
 
@@ -218,6 +219,19 @@ fn warn(settings: &Settings) {
     }
 }
 
+/// The settings whose new value waits for a restart.
+pub const FIXED_SETTINGS: [&str; 9] = [
+    "server.listen",
+    "server.admin_listen",
+    "server.workers",
+    "server.shutdown_timeout",
+    "store.url",
+    "store.durability",
+    "store.cache",
+    "log.format",
+    "log.level",
+];
+
 /// What two configurations may not differ in while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fixed {
@@ -225,6 +239,8 @@ struct Fixed {
     server: ServerSettings,
     store: StoreSettings,
     log: LogSettings,
+    /// Of all that was configured at the start.
+    fingerprints: Fingerprints,
 }
 
 impl Fixed {
@@ -234,22 +250,23 @@ impl Fixed {
             server: settings.server.clone(),
             store: settings.store.clone(),
             log: settings.log.clone(),
+            fingerprints: settings.fingerprints.clone(),
         }
     }
 
     /// The settings whose new value waits for a restart.
-    fn changes(&self, other: &Self) -> Vec<&'static str> {
-        let pairs = [
-            ("server.listen", self.server.listen != other.server.listen),
-            ("server.admin_listen", self.server.admin_listen != other.server.admin_listen),
-            ("server.workers", self.server.workers != other.server.workers),
-            ("server.shutdown_timeout", self.server.shutdown_timeout != other.server.shutdown_timeout),
-            ("store.url", self.store.path != other.store.path),
-            ("store.durability", self.store.durability != other.store.durability),
-            ("store.cache", self.store.cache_bytes != other.store.cache_bytes),
-            ("log.format", self.log.format != other.log.format),
-            ("log.level", self.log.level != other.log.level),
+    fn changes(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let is_changed = [
+            self.server.listen != other.server.listen,
+            self.server.admin_listen != other.server.admin_listen,
+            self.server.workers != other.server.workers,
+            self.server.shutdown_timeout != other.server.shutdown_timeout,
+            self.store.path != other.store.path,
+            self.store.durability != other.store.durability,
+            self.store.cache_bytes != other.store.cache_bytes,
+            self.log.format != other.log.format,
+            self.log.level != other.log.level,
         ];
-        pairs.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
+        FIXED_SETTINGS.into_iter().zip(is_changed).filter(|(_, is_changed)| *is_changed).map(|(key, _)| key)
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clients::authentication::SecretVerifier;
-use crate::config::{ConfigErrors, Inputs, Settings};
+use crate::config::{ConfigErrors, Inputs, SETTINGS, Settings};
 use crate::http::live::Live;
 use crate::http::render_metadata;
 use crate::http::state::State;
@@ -16,7 +16,7 @@ use crate::login::throttle::Throttle;
 use crate::tokens::issuer::TokenIssuer;
 
 use super::keys::{KeysRefused, load_ring, load_sealing_ring, longest_lifetime};
-use super::{Fixed, Foundations, Source};
+use super::{FIXED_SETTINGS, Fixed, Foundations, Source};
 
 /// Loads the configuration again.
 pub struct Reloader {
@@ -135,7 +135,7 @@ impl Reloader {
     }
 
     fn load(&self, inputs: &Inputs, retired: &mut Vec<Arc<Live>>) -> Result<(), ReloadRefused> {
-        let settings = self.source.load_noting(inputs)?;
+        let mut settings = self.source.load_noting(inputs)?;
         let written = Fixed::of(&settings);
         if written.issuer != self.fixed.issuer {
             // Every token, cookie and address carries the issuer: half of a change would break them all.
@@ -143,6 +143,7 @@ impl Reloader {
             return Err(ReloadRefused(text));
         }
         look_at_keys(&settings, inputs);
+        settings.fingerprints.keep(SETTINGS, &FIXED_SETTINGS, &self.fixed.fingerprints);
         super::warn(&settings);
         let clients = settings.clients.iter().count();
         retired.push(self.state.replace(build_live(settings, &self.foundations, &self.throttle)?));
@@ -192,6 +193,7 @@ pub(super) fn build_live(
             slow_hash: foundations.slow_hash.clone(),
             random: Arc::clone(random),
         },
+        fingerprints: settings.fingerprints,
         issuer: settings.issuer,
         loaded_at,
         tombstone,

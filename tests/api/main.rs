@@ -4,6 +4,7 @@ mod harness;
 
 mod audience;
 mod authorization_requests;
+mod check_diff;
 mod client_authentication;
 mod client_credentials;
 mod client_flows;
