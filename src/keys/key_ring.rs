@@ -198,6 +198,11 @@ impl KeyRing {
         Ok(key.ok_or(NotSigned::NoKey(algorithm))?.sign(typ, claims)?)
     }
 
+    /// The `kid` of the key that signs now.
+    pub fn signing_kid(&self, algorithm: Algorithm, now: Timestamp) -> Option<&str> {
+        self.schedules.get(&algorithm)?.signing(now).map(SigningKey::kid)
+    }
+
     /// Verifies a token with the keys that are published at the expected time, and gives its claims.
     pub fn verify<C: DeserializeOwned>(&self, token: &str, expected: &Expectation<'_>) -> Result<C, JwsRefused> {
         jws::verify(token, &self.published.at(expected.now).keys, expected)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::schedule_file::{self, ScheduleFileError};
-use crate::config::{GenerateIfMissing, SealingKeyEntry, Settings, SigningKeyEntry};
+use crate::config::{ConfigErrors, GenerateIfMissing, SealingKeyEntry, Settings, SigningKeyEntry};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::keys::algorithm::Algorithm;
@@ -20,7 +20,7 @@ use crate::keys::sealing_ring::{SealingRing, SealingRingRefused};
 use crate::keys::signing_key::{self, SigningKey, SigningKeyRefused};
 use crate::store::sled as store;
 
-use super::{Source, StartError};
+use super::StartError;
 
 /// Why there are no keys to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +129,7 @@ pub(super) fn load_ring_after(
 }
 
 /// The sealing keys that the settings name, judged as a whole.
-pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
+pub fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
     if settings.keys.sealing.is_empty() {
         return Err(KeysRefused::SealingMissing);
     }
@@ -206,7 +206,7 @@ fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
 /// sealing key, writes the schedule and reads the configuration again; else gives back what it got.
 pub(super) fn make_if_missing(
     settings: Settings,
-    source: &Source,
+    read_again: impl FnOnce() -> Result<Settings, ConfigErrors>,
     random: &dyn Random,
 ) -> Result<Settings, StartError> {
     let is_complete = !settings.keys.signing.is_empty() && !settings.keys.sealing.is_empty();
@@ -214,7 +214,7 @@ pub(super) fn make_if_missing(
         return Ok(settings);
     }
     make(&settings, random)?;
-    Ok(source.load()?)
+    Ok(read_again()?)
 }
 
 fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {

@@ -1,6 +1,9 @@
 //! The one place that mints access tokens.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use metrics::Counter;
 
 use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
@@ -46,12 +49,19 @@ pub struct TokenIssuer {
     issuer: Issuer,
     keys: Arc<KeyRing>,
     random: Arc<dyn Random>,
+    /// How many tokens each key has signed, by its `kid`: looked up once, for the recorder's list has a lock.
+    minted: HashMap<String, Counter>,
 }
 
 impl TokenIssuer {
     /// An issuer that signs with these keys.
     pub fn new(issuer: Issuer, keys: Arc<KeyRing>, random: Arc<dyn Random>) -> Self {
-        Self { issuer, keys, random }
+        let minted = keys.listing(Timestamp::from_seconds(0)).map(|key| {
+            let labels = [("kid", key.kid.to_owned()), ("algorithm", key.algorithm.as_str().to_owned())];
+            (key.kid.to_owned(), metrics::counter!("jotsmith_access_tokens_total", &labels))
+        });
+        let minted = minted.collect();
+        Self { issuer, keys, random, minted }
     }
 
     /// Mints an access token. `requested` is the scope that the client asked for, if it asked for any: the answer
@@ -85,7 +95,9 @@ impl TokenIssuer {
         };
         let algorithm = audience.algorithm();
         let access_token = self.keys.sign(algorithm, TokenType::AccessToken, now, &claims)?;
-        metrics::counter!("jotsmith_access_tokens_total", "algorithm" => algorithm.as_str()).increment(1);
+        if let Some(minted) = self.keys.signing_kid(algorithm, now).and_then(|kid| self.minted.get(kid)) {
+            minted.increment(1);
+        }
         Ok(TokenResponse {
             access_token,
             token_type: "Bearer",

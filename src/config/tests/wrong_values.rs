@@ -155,3 +155,14 @@ fn what_the_domain_refuses_is_told_at_its_entry() {
     let errors = errors_of("[scopes.\"a b\"]\ndescription = {}\n");
     assert!(errors.starts_with("a.toml:1: scopes.a b: is no scope token"), "{errors}");
 }
+
+#[test]
+fn an_unknown_section_hides_no_problem_of_another_one() {
+    for unknown in ["[nonsense]\na = 1\n", "\"lifetimes[0]\" = 1\n", "\"lifetimes.x\" = 1\n"] {
+        let (root, tables) = if unknown.starts_with('[') { ("", unknown) } else { (unknown, "") };
+        let errors = errors_of(&format!("{root}[lifetimes]\naccess_token = 5\n[server]\nworkers = \"x\"\n{tables}"));
+        assert_eq!(errors.lines().count(), 3, "{errors}");
+        assert!(errors.contains("lifetimes.access_token: this is") && errors.contains("unknown key"), "{errors}");
+        assert!(errors.contains("server.workers: this is a string"), "{errors}");
+    }
+}
