@@ -23,7 +23,7 @@ impl<'a> ClientCredentialsRequest<'a> {
     }
 
     /// Mints an access token for the client itself.
-    pub fn respond(
+    pub async fn respond(
         &self,
         client: &AuthenticatedClient,
         resources: &ProtectedResources,
@@ -34,6 +34,6 @@ impl<'a> ClientCredentialsRequest<'a> {
         let asked = requested_scope(client, self.scope)?;
         let scope = scope_of_resource(&asked, resource)?;
         let authorization = Authorization { client, person: None, scope: &scope, resource };
-        Ok(issuer.issue(&authorization, self.scope.map(|_| &asked), now)?)
+        Ok(issuer.issue(&authorization, self.scope.map(|_| &asked), now).await?)
     }
 }

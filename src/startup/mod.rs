@@ -32,7 +32,10 @@ use listen::Listening;
 use publications::Publications;
 use signals::Signals;
 
-pub use keys::{KeysRefused, judge as judge_keys, load_ring};
+pub use keys::{
+    KeysRefused, judge as judge_keys, judge_rings, load_ring, name_of_sealing_key, name_of_signing_key,
+    sealing_demands, signing_demands,
+};
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
 

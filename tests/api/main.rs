@@ -13,6 +13,7 @@ mod configuration_errors;
 mod consent;
 mod demo;
 mod health;
+mod key_rotation;
 mod key_set;
 mod login;
 mod login_throttling;
