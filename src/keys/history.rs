@@ -189,11 +189,6 @@ impl History {
         self.is_guess
     }
 
-    /// From when on no cache holds a set without the key, if it has been published.
-    pub(super) fn known_from(&self, key: &SigningKey) -> Option<Timestamp> {
-        self.find(key).map(|published| published.known_from)
-    }
-
     /// From when on a key may sign whose predecessor can go on: none where it may at any time.
     pub(super) fn earliest_start(
         &self,
@@ -205,7 +200,8 @@ impl History {
         if self.is_none() {
             return None;
         }
-        let known_from = match self.find(key) {
+        // One that is not published now begins anew.
+        let known_from = match self.find(key).filter(|_| published_from <= now) {
             // What it could break by signing too soon it has broken.
             Some(published) if published.tokens_until.is_some() || published.is_signing => return None,
             Some(published) => published.known_from,

@@ -289,9 +289,8 @@ fn scheduled(
 ) -> Result<Schedule<SigningKey>, ScheduleRefused> {
     let RingDemands { history, now, jwks_max_age, .. } = *demands;
     let of_schedule = demands.of_schedule(algorithm);
-    let known_from = |key: &SigningKey| history.known_from(key);
     let mut schedule = Schedule::new(entries)?;
-    schedule.judge_knowing(&of_schedule, known_from)?;
+    schedule.judge(&of_schedule)?;
 
     let late = |entry: &Scheduled<SigningKey>| {
         history.earliest_start(&entry.key, entry.lifecycle.published_from(), jwks_max_age, now)
@@ -303,7 +302,7 @@ fn scheduled(
         notes.push(RingNote::Unheard { key: first.name.clone(), until });
     }
     let refused = match schedule.hold_back(late) {
-        Ok(held_back) => match schedule.judge_knowing(&of_schedule, known_from) {
+        Ok(held_back) => match schedule.judge(&of_schedule) {
             Ok(()) => {
                 notes.extend(held_back.iter().map(|held_back| RingNote::HeldBack {
                     key: schedule.entries()[held_back.at].name.clone(),

@@ -266,6 +266,7 @@ async fn a_key_is_not_taken_out_while_its_tokens_are_in_use() {
     );
     let refused = server.reload(&retired).await.expect_err("tokens of two hours are about");
     assert!(refused.contains(&(START + Duration::from_mins(122)).to_string()), "{refused}");
+    server.reload(&format!("{}{}", machine(), old.entry)).await.expect("a good change");
     server.restart(|_| ());
     let refused = server.reload(&retired).await.expect_err("a restart does not forget it");
     assert!(refused.contains(&old.kid), "{refused}");
