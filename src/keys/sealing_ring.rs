@@ -10,7 +10,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::sealing::{AeadKey, MacKey, SealingKey, SealingKeyId};
 use crate::protocol::issuer::Issuer;
 
-use super::schedule::{Demands, Schedule, ScheduleRefused, Scheduled};
+use super::schedule::{Demands, Schedule, ScheduleRefused, Scheduled, Standing};
 
 /// The version of everything that is sealed; another one is refused.
 const VERSION: u8 = 1;
@@ -195,6 +195,11 @@ impl SealingRing {
     pub fn key_at(&self, at: Timestamp) -> &RingKey {
         let first = || self.keys.keys().next().expect("a ring was judged to have a key");
         self.keys.signing(at).unwrap_or_else(first)
+    }
+
+    /// Every key in the order in which they seal, with what it does now and next.
+    pub fn standings(&self, now: Timestamp) -> impl Iterator<Item = Standing<'_, RingKey>> {
+        self.keys.standings(now)
     }
 
     /// The key that sealed what starts with `header`, whatever its state.

@@ -38,7 +38,10 @@ use publications::Publications;
 use signals::Signals;
 use watch::ReloadThread;
 
-pub use keys::{KeysRefused, judge as judge_keys, load_ring, load_sealing_ring};
+pub use keys::{
+    KeysRefused, judge as judge_keys, judge_rings, load_ring, load_sealing_ring, name_of_sealing_key,
+    name_of_signing_key, sealing_demands, signing_demands,
+};
 use reload::Lasting;
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;

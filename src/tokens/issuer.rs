@@ -9,6 +9,7 @@ use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::keys::key_ring::{KeyRing, NotSigned};
+use crate::keys::signing_key::SigningFailed;
 use crate::keys::token_type::TokenType;
 use crate::login::account::Account;
 use crate::protocol::error::{ErrorCode, OAuthError};
@@ -66,7 +67,7 @@ impl TokenIssuer {
 
     /// Mints an access token. `requested` is the scope that the client asked for, if it asked for any: the answer
     /// names the scope when it is another one (RFC 6749 §5.1).
-    pub fn issue(
+    pub async fn issue(
         &self,
         authorization: &Authorization<'_>,
         requested: Option<&Scope>,
@@ -94,7 +95,7 @@ impl TokenIssuer {
             },
         };
         let algorithm = audience.algorithm();
-        let access_token = self.keys.sign(algorithm, TokenType::AccessToken, now, &claims)?;
+        let access_token = self.keys.sign(algorithm, TokenType::AccessToken, now, &claims).await?;
         if let Some(minted) = self.keys.signing_kid(algorithm, now).and_then(|kid| self.minted.get(kid)) {
             minted.increment(1);
         }
@@ -110,6 +111,32 @@ impl TokenIssuer {
 
 impl From<NotSigned> for OAuthError {
     fn from(reason: NotSigned) -> Self {
+        // A signer elsewhere that cannot be asked is like a store that cannot: it will be back.
+        if let NotSigned::Failed(SigningFailed::Unavailable(unavailable)) = &reason {
+            let wait = unavailable.retry_after;
+            let error = Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now, try again later.");
+            return error.retry_after(wait).because(reason);
+        }
         Self::new(ErrorCode::ServerError, "The server cannot sign tokens now.").because(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::keys::algorithm::Algorithm;
+    use crate::keys::signer::SignerUnavailable;
+
+    #[test]
+    fn a_signer_that_is_away_asks_for_patience_and_a_missing_key_does_not() {
+        let wait = Duration::from_secs(7);
+        let away = SignerUnavailable { cause: "no route".to_owned(), retry_after: wait };
+        let error = OAuthError::from(NotSigned::Failed(away.into()));
+        assert_eq!((error.code, error.retry_after), (ErrorCode::TemporarilyUnavailable, Some(wait)));
+        assert!(error.cause.contains("no route") && !error.description.contains("no route"));
+        let error = OAuthError::from(NotSigned::NoKey(Algorithm::Es256));
+        assert_eq!((error.code, error.retry_after), (ErrorCode::ServerError, None));
     }
 }

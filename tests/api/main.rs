@@ -18,6 +18,7 @@ mod error_table;
 mod health;
 mod implicit;
 mod introspection;
+mod key_rotation;
 mod key_set;
 mod login;
 mod login_throttling;
