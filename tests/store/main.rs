@@ -4,4 +4,5 @@ mod commits;
 mod crash;
 mod damage;
 mod sled;
+mod space;
 mod suite;
