@@ -77,16 +77,30 @@ pub(crate) fn promise_no_content(data: &Path) {
 }
 
 /// What a crash would leave of a store. Not by `cp`: a child process holds our locks until it has become `cp`.
+///
+/// The mark comes first, for other threads go on meanwhile: so it promises no more than what is copied after it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
+    let mark = "jotsmith.store";
+    if from.join(mark).exists() {
+        fs::copy(from.join(mark), to.join(mark)).expect("copied");
+    }
+    let Some(entries) = unless_gone(fs::read_dir(from)) else { return };
+    for entry in entries.filter_map(unless_gone).filter(|entry| entry.file_name() != mark) {
         let to = to.join(entry.file_name());
         if entry.file_type().expect("a type").is_dir() {
             copy(&entry.path(), &to);
         } else {
-            fs::copy(entry.path(), to).expect("copied");
+            unless_gone(fs::copy(entry.path(), to));
         }
+    }
+}
+
+/// What a thread that removes old records may have removed just now.
+fn unless_gone<T>(found: io::Result<T>) -> Option<T> {
+    match found {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        found => Some(found.expect("readable")),
     }
 }
 

@@ -122,13 +122,16 @@ fn a_crash_at_any_step_of_a_rewriting_under_load_leaves_all_that_was_answered_an
         let data = folder.path().join("data");
         let answered: Arc<[AtomicU32; CALLERS]> = Arc::new([const { AtomicU32::new(0) }; CALLERS]);
         let left = Arc::new(Mutex::new(Vec::<(CommitStep, PathBuf, [u32; CALLERS])>::new()));
+        let is_filled = Arc::new(AtomicBool::new(false));
         let probe = {
             let (answered, left, data) = (Arc::clone(&answered), Arc::clone(&left), data.clone());
+            let is_filled = Arc::clone(&is_filled);
             let mut commits = 0;
             move |step| {
                 commits += usize::from(step == CommitStep::Sync);
                 // And some commits between: those of a rewriting that is on its way.
-                if STEPS.contains(&step) || (step == CommitStep::Sync && commits % 40 == 0) {
+                let is_seen = STEPS.contains(&step) || (step == CommitStep::Sync && commits % 40 == 0);
+                if is_seen && is_filled.load(Ordering::SeqCst) {
                     let mut left = left.lock().expect("unpoisoned");
                     let seen = std::array::from_fn(|caller| answered[caller].load(Ordering::SeqCst));
                     let to = data.with_file_name(format!("left-{}", left.len()));
@@ -141,6 +144,7 @@ fn a_crash_at_any_step_of_a_rewriting_under_load_leaves_all_that_was_answered_an
         let store = open_at(&data, durability, probe);
         let grants: Vec<_> = (0..CALLERS).map(|_| put(&store)).collect();
         let others: Vec<_> = (0..300).map(|_| put(&store)).collect();
+        is_filled.store(true, Ordering::SeqCst);
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| rotate_until(&store, &grants, &*answered, &is_over));
