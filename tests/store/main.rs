@@ -6,3 +6,4 @@ mod damage;
 mod sled;
 mod space;
 mod suite;
+mod trouble;

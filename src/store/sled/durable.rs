@@ -25,6 +25,13 @@ pub(super) struct Tree {
     before: HashMap<Vec<u8>, Option<sled::IVec>>,
 }
 
+impl Tree {
+    /// All records, those that are not durable yet too: only for who decides on nothing by them.
+    pub(super) fn tree(&self) -> &sled::Tree {
+        &self.tree
+    }
+}
+
 impl Records for Tree {
     fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let found = match self.before.get(key) {

@@ -12,6 +12,8 @@ mod durable;
 mod expiry;
 mod generations;
 mod grants;
+mod helper;
+mod kept;
 mod mark;
 mod opening;
 mod queue;

@@ -5,7 +5,7 @@
 //! data/                   the folder of the settings
 //!   jotsmith.store        lock, format, and how much was promised
 //!   records/              what sled owns: db, conf, blobs/, snap.*; records.1/ and so on once they were written anew
-//!   before-opening        a copy of records/db while it is being opened, never longer
+//!   before-opening        what sled may overwrite of records/db while it is being opened, never longer
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,18 +18,13 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 
 use super::generations::records_of;
+use super::kept;
 use super::mark::Marked;
 use super::records::{self, COMMITS};
 use super::tally::Tally;
 
 /// The file of all records in the folder that sled has.
 pub(super) const DATABASE: &str = "db";
-
-/// The copy of the database file as it was before it was opened.
-const KEPT: &str = "before-opening";
-
-/// The same while it is being written.
-const KEPT_IN_PART: &str = "before-opening.part";
 
 /// The least that sled can work with, in bytes; below it, it asserts.
 const SMALLEST_CACHE: u64 = 64 * 1024;
@@ -79,12 +74,24 @@ pub enum OpenFailed {
 
 impl OpenFailed {
     pub(super) fn io(folder: &Path, cause: &io::Error) -> Self {
-        Self::Io { folder: folder.to_owned(), cause: cause.to_string() }
+        Self::Io { folder: folder.to_owned(), cause: with_mending(cause) }
     }
 
     fn damaged(folder: &Path, cause: &impl ToString) -> Self {
         Self::Damaged { folder: folder.to_owned(), cause: cause.to_string() }
     }
+}
+
+/// What the operating system says, and what can be done about it.
+fn with_mending(cause: &io::Error) -> String {
+    let mending = match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        io::ErrorKind::ReadOnlyFilesystem => "mount its file system for writing",
+        io::ErrorKind::PermissionDenied => "give the folder to the user that the server runs as",
+        io::ErrorKind::NotADirectory => "name a folder in store.url",
+        _ => return cause.to_string(),
+    };
+    format!("{cause}; {mending}")
 }
 
 /// The database, open. Dropping it closes it.
@@ -124,22 +131,32 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     let generation = marked.map_or(0, |marked| marked.generation);
     let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
-    put_back(folder, &records).map_err(failed)?;
+    let database = records.join(DATABASE);
+    let put_back = || -> io::Result<()> {
+        if kept::put_back(folder, &database)? {
+            // They may be of what sled made of the database.
+            set_snapshots_aside(&records)?;
+        }
+        Ok(())
+    };
+    put_back().map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
-    wait_until_released(folder, &records.join(DATABASE))?;
-    keep(folder, &records);
+    wait_until_released(folder, &database)?;
+    if let Err(cause) = kept::keep(folder, &database) {
+        tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
+    }
     let opened = open_checked(folder, &records, cache_bytes, marked);
     match opened {
         Ok(database) => {
             // Durably, before anything is answered: the next start would bring it back.
-            remove_if_there(&folder.join(KEPT)).and_then(|()| sync_folders(folder, &records)).map_err(failed)?;
+            kept::forget(folder).and_then(|()| sync_folders(folder, &records)).map_err(failed)?;
             Ok(database)
         }
         Err(error) => {
-            put_back(folder, &records).map_err(failed)?;
+            put_back().map_err(failed)?;
             Err(error)
         }
     }
@@ -283,43 +300,6 @@ fn named(records: &Path, prefix: &[u8]) -> io::Result<Vec<PathBuf>> {
     paths.filter(|path| path.as_ref().map_or(true, is_one)).collect()
 }
 
-/// Keeps a copy: what sled takes for a torn end it overwrites, and only afterwards can it be judged whether it was one.
-fn keep(folder: &Path, records: &Path) {
-    let database = records.join(DATABASE);
-    if !database.exists() {
-        return;
-    }
-    let part = folder.join(KEPT_IN_PART);
-    let kept = fs::copy(&database, &part).and_then(|_| {
-        // On the disk before it has the name by which it would be brought back: half a copy must never be.
-        File::open(&part)?.sync_all()?;
-        fs::rename(&part, folder.join(KEPT))?;
-        File::open(folder)?.sync_all()
-    });
-    if let Err(cause) = kept {
-        tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
-    }
-}
-
-/// Brings back the copy that an opening left behind which did not end well. Nothing was answered since it was made.
-fn put_back(folder: &Path, records: &Path) -> io::Result<()> {
-    remove_if_there(&folder.join(KEPT_IN_PART))?;
-    let kept = folder.join(KEPT);
-    if kept.exists() {
-        // They may be of what sled made of the database.
-        set_snapshots_aside(records)?;
-        fs::rename(kept, records.join(DATABASE))?;
-    }
-    Ok(())
-}
-
-fn remove_if_there(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
-        _ => Ok(()),
-    }
-}
-
 /// Makes the names of all that was created durable, which syncing the files alone does not.
 fn sync_folders(folder: &Path, records: &Path) -> io::Result<()> {
     for folder in [&records.join("blobs"), records, folder] {
@@ -327,4 +307,21 @@ fn sync_folders(folder: &Path, records: &Path) -> io::Result<()> {
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_with_the_folder_says_how_to_mend_it() {
+        let said = |errno: rustix::io::Errno| OpenFailed::io(Path::new("data"), &errno.into()).to_string();
+        assert_eq!(
+            said(rustix::io::Errno::NOSPC),
+            "cannot open the store in data: No space left on device (os error 28); make room on its disk"
+        );
+        assert!(said(rustix::io::Errno::ROFS).ends_with("mount its file system for writing"));
+        assert!(said(rustix::io::Errno::ACCESS).ends_with("the user that the server runs as"));
+        assert!(said(rustix::io::Errno::NOTDIR).ends_with("name a folder in store.url"));
+    }
 }

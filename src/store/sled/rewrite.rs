@@ -16,8 +16,8 @@ use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::committer::{guarded, now};
@@ -49,7 +49,7 @@ const RESERVE: u64 = 32 << 20;
 /// A rewriting on its way.
 pub(super) struct Rewrite {
     shared: Arc<Shared>,
-    thread: JoinHandle<Result<Database, String>>,
+    outcome: Receiver<Result<Database, String>>,
     generation: u64,
     pub begun: Instant,
 }
@@ -59,6 +59,7 @@ struct Shared {
     /// The keys that were changed since they may have been copied.
     changed: Mutex<BTreeSet<Vec<u8>>>,
     is_given_up: AtomicBool,
+    is_done: AtomicBool,
 }
 
 impl Shared {
@@ -67,30 +68,30 @@ impl Shared {
     }
 }
 
-impl Rewrite {
-    /// Begins to write what is in `old` into `generation`, on a thread of its own. `bytes`: how many it will take, about.
-    pub(super) fn begin(
-        folder: &Path,
-        generation: u64,
-        cache_bytes: u64,
-        old: sled::Tree,
-        bytes: u64,
-        probe: SharedProbe,
-    ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let copying = Copying {
-            folder: folder.to_owned(),
-            generation,
-            cache_bytes,
-            old,
-            bytes,
-            probe,
-            shared: Arc::clone(&shared),
-        };
-        let thread = thread::Builder::new().name("store rewrite".to_owned()).spawn(move || copying.run())?;
-        Ok(Self { shared, thread, generation, begun: now() })
-    }
+/// A rewriting of what is in `old` into `generation`, and the part of it that a thread beside the committer must do.
+/// `bytes`: how many it will take, about.
+pub(super) fn begin(
+    folder: &Path,
+    generation: u64,
+    cache_bytes: u64,
+    old: sled::Tree,
+    bytes: u64,
+    probe: SharedProbe,
+) -> (Rewrite, impl FnOnce() + Send + 'static) {
+    let shared = Arc::new(Shared::default());
+    let copying =
+        Copying { folder: folder.to_owned(), generation, cache_bytes, old, bytes, probe, shared: Arc::clone(&shared) };
+    let (ended, outcome) = mpsc::channel();
+    let is_done = Arc::clone(&shared);
+    let copy = move || {
+        // Nobody waits any more where it was given up.
+        let _ = ended.send(copying.run());
+        is_done.is_done.store(true, Ordering::SeqCst);
+    };
+    (Rewrite { shared, outcome, generation, begun: now() }, copy)
+}
 
+impl Rewrite {
     /// Takes note that these keys were changed. To be called after they were, for what is noted may be copied at once.
     pub(super) fn note<'a>(&self, keys: impl Iterator<Item = &'a Vec<u8>>) {
         self.shared.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(keys.cloned());
@@ -98,12 +99,12 @@ impl Rewrite {
 
     /// Whether the thread has done what it can.
     pub(super) fn is_done(&self) -> bool {
-        self.thread.is_finished()
+        self.shared.is_done.load(Ordering::SeqCst)
     }
 
     /// The fresh database, which lacks what [`Changed`] holds and the number of the last batch.
     pub(super) fn end(self) -> Result<(Database, Changed), String> {
-        let ended = self.thread.join().unwrap_or_else(|_| Err("the thread that rewrites panicked".to_owned()));
+        let ended = self.outcome.recv().unwrap_or_else(|_| Err("the thread that rewrites has ended".to_owned()));
         ended.map(|database| (database, Changed(self.shared.take_changed())))
     }
 

@@ -1,11 +1,11 @@
 //! When records are written anew for space, what becomes of it, and how it is told.
 
 use std::path::Path;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::committer::{guarded, now};
 use super::generations;
+use super::helper::Helper;
 use super::opening::Database;
 use super::queue::RewriteAnswer;
 use super::rewrite::{self, Rewrite};
@@ -32,8 +32,7 @@ pub(super) struct Rewriting {
     current: Option<Rewrite>,
     /// Who waits for the current one, or for the next.
     asked: Vec<RewriteAnswer>,
-    /// The threads that remove what is not needed any more.
-    removing: Vec<JoinHandle<()>>,
+    helper: Helper,
     next_try: Option<Instant>,
     back_off: Duration,
     /// How many bytes a fresh database takes for a hundred of records.
@@ -47,7 +46,7 @@ impl Rewriting {
             probe,
             current: None,
             asked: Vec::new(),
-            removing: Vec::new(),
+            helper: Helper::default(),
             next_try: None,
             back_off,
             overhead: OVERHEAD,
@@ -87,8 +86,10 @@ impl Rewriting {
         );
         let tree = (*database.tree).clone();
         let bytes = expected(figures.live_bytes, self.overhead);
-        let begun = generations::next(folder)
-            .and_then(|generation| Rewrite::begin(folder, generation, cache_bytes, tree, bytes, self.probe.clone()));
+        let begun = generations::next(folder).and_then(|generation| {
+            let (rewrite, copying) = rewrite::begin(folder, generation, cache_bytes, tree, bytes, self.probe.clone());
+            self.helper.have(copying).map(|()| rewrite)
+        });
         match begun {
             Ok(rewrite) => self.current = Some(rewrite),
             Err(cause) => self.failed(&cause.to_string()),
@@ -145,8 +146,7 @@ impl Rewriting {
     /// Closes and removes a database that does not count, beside the requests: with a million records that takes time.
     pub(super) fn remove(&mut self, folder: &Path, database: Database) {
         let (folder, probe) = (folder.to_owned(), self.probe.clone());
-        self.removing.retain(|thread| !thread.is_finished());
-        let remove = move || {
+        let removed = self.helper.have(move || {
             let generation = database.generation;
             // sled syncs once more when it is dropped. Nothing depends on it.
             let _ = guarded(|| {
@@ -156,11 +156,10 @@ impl Rewriting {
             if probe.reach(CommitStep::Remove).is_ok() {
                 rewrite::remove(&folder, generation);
             }
-        };
-        match thread::Builder::new().name("store removal".to_owned()).spawn(remove) {
-            Ok(thread) => self.removing.push(thread),
+        });
+        if let Err(cause) = removed {
             // The next start removes it.
-            Err(cause) => tracing::warn!(%cause, "what a rewriting left cannot be removed yet"),
+            tracing::warn!(%cause, "what a rewriting left cannot be removed yet");
         }
     }
 
@@ -172,10 +171,7 @@ impl Rewriting {
         for answer in self.asked.drain(..) {
             let _ = answer.send(Err(unavailable(&cause)));
         }
-        for thread in self.removing.drain(..) {
-            // A panic of the thread was told already.
-            let _ = thread.join();
-        }
+        self.helper.wait();
     }
 }
 
