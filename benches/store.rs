@@ -41,6 +41,7 @@ fn main() {
     let root = env::var_os("JOTSMITH_BENCH_FOLDER").map_or_else(env::temp_dir, PathBuf::from);
     match arguments.as_slice() {
         ["open-once", folder] => open_once(Path::new(folder)),
+        ["full", seconds] => full(&root, seconds.parse().expect("a number")),
         ["commits"] => commits(&root),
         ["million"] => many(&root, 1_000_000),
         ["many", grants] => many(&root, grants.parse().expect("a number")),
@@ -50,7 +51,7 @@ fn main() {
             many(&root, 1_000_000);
             expiry(&root, 1_000_000);
         }
-        _ => println!("commits | million | many NUMBER | expiry NUMBER; nothing: all of it"),
+        _ => println!("commits | million | many NUMBER | expiry NUMBER | full SECONDS; nothing: all but the last"),
     }
 }
 
@@ -261,9 +262,9 @@ fn many(root: &Path, grants: u64) {
     let largest = AtomicU64::new(0);
     let mut latencies = rotate(&store, &ids, 64, || {
         largest.fetch_max(store.figures().disk_bytes, Ordering::Relaxed);
-        begun.elapsed() >= Duration::from_secs(60)
+        begun.elapsed() >= Duration::from_secs(30)
     });
-    row("a minute of refreshes", 64, &mut latencies, begun.elapsed(), 0);
+    row("half a minute of refreshes", 64, &mut latencies, begun.elapsed(), 0);
     println!("largest file meanwhile: {} bytes a grant", largest.load(Ordering::Relaxed) / grants);
     space("after it", &store, &data);
     drop(store);
@@ -334,6 +335,38 @@ fn expiry(root: &Path, grants: u64) {
     }
     let held = store.figures();
     println!("{:.1} s later {} on {}", begun.elapsed().as_secs_f64(), held.live_records, held.disk_bytes);
+}
+
+/// Fills the disk of the folder, and shows what is answered then and once somebody has made room.
+fn full(root: &Path, seconds: u64) {
+    let folder = tempfile::tempdir_in(root).expect("a folder");
+    let data = folder.path().join("data");
+    let (store, _) = open(&data);
+    let (runtime, begun) = (runtime(), Instant::now());
+    let (mut number, mut answered, mut said) = (0, Vec::new(), String::new());
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let grant = grant(number);
+        number += 1;
+        let now = match runtime.block_on(store.put_grant(grant.clone())) {
+            Ok(()) => {
+                answered.push(grant.id);
+                "answered".to_owned()
+            }
+            Err(refused) => {
+                std::thread::sleep(Duration::from_millis(50));
+                refused.to_string()
+            }
+        };
+        if now != said {
+            println!("{:6.1} s, {} answered so far: {now}", begun.elapsed().as_secs_f64(), answered.len());
+            said = now;
+        }
+    }
+    drop(store);
+    let (store, _) = open(&data);
+    let lost =
+        answered.iter().filter(|id| runtime.block_on(store.read_grant(**id)).expect("answered").is_none()).count();
+    println!("{} were answered, {lost} of them are lost", answered.len());
 }
 
 fn space(when: &str, store: &SledStore, data: &Path) {

@@ -51,6 +51,8 @@ pub(super) struct Committer {
     commits: u64,
     generation: u64,
     tally: Tally,
+    /// The folder that the mark on the disk named when it was last synced.
+    named: u64,
     rewriting: Rewriting,
     /// Whether batches were answered that the database may not have.
     has_lost_moments: bool,
@@ -94,6 +96,7 @@ impl Committer {
             commits,
             generation,
             tally,
+            named: generation,
             rewriting,
             has_lost_moments,
         }
@@ -122,10 +125,17 @@ impl Committer {
         self.durable.release();
         self.mark.write_and_sync(self.marked()).map_err(|cause| cause.to_string())?;
         self.has_lost_moments = false;
-        // Only now: until then the mark on the disk may have named another one.
-        generations::remove_others(&self.options.path, self.generation).map_err(|cause| cause.to_string())?;
+        self.named = self.generation;
+        self.remove_others();
         self.measure();
         Ok(())
+    }
+
+    /// Removes all records but those that count, and those that the mark on the disk may name.
+    fn remove_others(&self) {
+        if let Err(cause) = generations::remove_others(&self.options.path, &[self.generation, self.named]) {
+            tracing::warn!(folder = %self.options.path.display(), %cause, "records that do not count cannot be removed yet");
+        }
     }
 
     /// What is promised while it is in use.
@@ -291,15 +301,16 @@ impl Committer {
             generation: fresh.generation,
             tally: Some(fresh.tally),
         };
+        (self.commits, self.generation, self.tally) = (fresh.commits, fresh.generation, fresh.tally);
         let switched = self.mark.write_and_sync(marked).map_err(|cause| cause.to_string());
         if let Err(cause) = switched.and_then(|()| self.probe.reach(CommitStep::Switched)) {
-            // Which of the two the mark names is not known. Both have all; neither may get more before it is.
+            // Which of the two the mark on the disk names is not known. Both have all; neither may get more before it is.
             self.rewriting.failed(&cause);
             // Nobody waits for it: whoever comes next is told.
             let _ = self.note(Err(cause));
             return;
         }
-        (self.commits, self.generation, self.tally) = (fresh.commits, fresh.generation, fresh.tally);
+        self.named = self.generation;
         self.durable.open((*fresh.tree).clone());
         *volatile_since = None;
         let old = std::mem::replace(database, fresh);
@@ -371,6 +382,8 @@ impl Committer {
 
     fn reopen(&mut self) -> Result<(), String> {
         self.probe.reach(CommitStep::Reopen)?;
+        // What the attempts before this one have left takes room that this one needs.
+        self.remove_others();
         let StoreOptions { path, cache_bytes, .. } = &self.options;
         let old = opening::open(path, *cache_bytes, Some(self.marked())).map_err(|cause| cause.to_string())?;
         let database = rewrite::rewrite(path, *cache_bytes, &old)?;

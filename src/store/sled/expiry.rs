@@ -23,7 +23,8 @@ impl Store for SledStore {
     fn sweep(&self, now: Timestamp, tombstone: Duration, limit: usize) -> Stored<'_, Swept> {
         Box::pin(async move {
             let from = self.swept().clone();
-            let Found { over, reached } = self.read(|records| look(records.tree(), &from, now, tombstone, limit)).await?;
+            let Found { over, reached } =
+                self.read(|records| look(records.tree(), &from, now, tombstone, limit)).await?;
             let mut removed = 0;
             for keys in over.chunks(REMOVED_AT_ONCE) {
                 let keys = keys.to_vec();

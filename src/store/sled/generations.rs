@@ -17,12 +17,12 @@ pub(super) fn records_of(folder: &Path, generation: u64) -> PathBuf {
     if generation == 0 { folder.join(RECORDS) } else { folder.join(format!("{RECORDS}.{generation}")) }
 }
 
-/// Removes all generations but this one: half of what is in it, or older than it.
-pub(super) fn remove_others(folder: &Path, current: u64) -> io::Result<()> {
-    let current = records_of(folder, current);
+/// Removes all generations but these: half of what is in them, or older.
+pub(super) fn remove_others(folder: &Path, kept: &[u64]) -> io::Result<()> {
+    let kept: Vec<_> = kept.iter().map(|generation| records_of(folder, *generation)).collect();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.path() != current && is_one(&entry.file_name().to_string_lossy()) {
+        if !kept.contains(&entry.path()) && is_one(&entry.file_name().to_string_lossy()) {
             remove(&entry.path())?;
         }
     }
