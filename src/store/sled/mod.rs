@@ -15,6 +15,7 @@ mod grants;
 mod helper;
 mod kept;
 mod mark;
+mod once;
 mod opening;
 mod queue;
 mod records;
