@@ -120,7 +120,7 @@ impl Committer {
             let recovered = codec::encode(&self.clock.now()).expect("a time takes few bytes");
             writes.insert(Kind::Recovered.key(&[]), Some(recovered));
         }
-        self.apply(writes)?;
+        self.apply(&writes)?;
         self.sync()?;
         self.durable.release();
         self.mark.write_and_sync(self.marked()).map_err(|cause| cause.to_string())?;
@@ -215,7 +215,7 @@ impl Committer {
         if writes.is_empty() {
             return Ok(());
         }
-        self.apply(writes)?;
+        self.apply(&writes)?;
         match self.options.durability {
             Durability::Fsync => self.sync()?,
             Durability::Periodic => {
@@ -229,13 +229,13 @@ impl Committer {
     }
 
     /// Writes a batch into the tree, as a whole or not at all.
-    fn apply(&mut self, writes: Writes) -> Result<(), String> {
+    fn apply(&mut self, writes: &Writes) -> Result<(), String> {
         let State::Open { database, .. } = &mut self.state else { return Err("the database is closed".to_owned()) };
         self.probe.reach(CommitStep::Apply)?;
         let mut tally = database.tally;
-        self.durable.hold(&database.tree, &writes, &mut tally).map_err(|cause| cause.to_string())?;
+        self.durable.hold(&database.tree, writes, &mut tally).map_err(|cause| cause.to_string())?;
         let mut batch = sled::Batch::default();
-        for (key, value) in &writes {
+        for (key, value) in writes {
             match value {
                 Some(value) => batch.insert(key.as_slice(), value.as_slice()),
                 None => batch.remove(key.as_slice()),

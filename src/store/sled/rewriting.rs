@@ -74,7 +74,7 @@ impl Rewriting {
     pub(super) fn begin_if_due(&mut self, folder: &Path, cache_bytes: u64, database: &Database, figures: Figures) {
         let is_time = self.next_try.is_none_or(|next_try| next_try <= now());
         let is_due = is_time && is_due(figures, self.overhead);
-        if self.current.is_some() || !(is_due || !self.asked.is_empty()) {
+        if self.current.is_some() || (!is_due && self.asked.is_empty()) {
             return;
         }
         tracing::info!(
