@@ -330,7 +330,7 @@ fn expiry(root: &Path, grants: u64) {
     let held = store.figures();
     println!("{} records live on {} bytes of disk", held.live_records, held.disk_bytes);
     let begun = Instant::now();
-    while store.figures().disk_bytes > 32 << 20 && begun.elapsed() < Duration::from_secs(60) {
+    while store.figures().disk_bytes > 32 << 20 && begun.elapsed() < Duration::from_mins(1) {
         runtime().block_on(store.put_grant(grant(0))).expect("answered");
     }
     let held = store.figures();

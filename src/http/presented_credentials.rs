@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode;
 
-use crate::clients::authentication::assertion::{self, JWT_BEARER};
 use crate::clients::authentication::PresentedCredentials;
+use crate::clients::authentication::assertion::{self, JWT_BEARER};
 use crate::foundation::secret::SecretString;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::parameters::{InvalidParameters, Parameters};
