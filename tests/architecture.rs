@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// Where an outside crate may be named; a crate that is not listed may be named anywhere.
-const HOMES: [(&str, &[&str]); 20] = [
+const HOMES: [(&str, &[&str]); 21] = [
     ("actix_web", &["http", "startup", "demo", "telemetry", "resource_server"]),
     ("arc_swap", &["http", "startup", "store"]),
     ("argon2", &["foundation"]),
@@ -45,6 +45,7 @@ const HOMES: [(&str, &[&str]); 20] = [
     ("ring", &["foundation"]),
     ("rustls_pki_types", &["keys"]),
     ("secrecy", &["foundation"]),
+    ("crc32fast", &["store"]),
     ("sled", &["store"]),
     ("subtle", &["foundation"]),
     ("toml_edit", &["cli", "config"]),

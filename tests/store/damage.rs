@@ -13,7 +13,7 @@ use jotsmith::store::sled::{OpenFailed, SledStore};
 use jotsmith::store::{Durability, StoreOptions};
 use jotsmith::tokens::grant::Grant;
 
-use crate::sled::{clock, copy, folder, open, options, try_open};
+use crate::sled::{clock, copy, folder, open, options, promise_no_content, try_open};
 use crate::suite::{ABSOLUTE, IDLE, POLICY, Shared, after, answer, code_of, grant_of, put_grant, try_answer};
 
 /// sled writes its log in parts of this many bytes.
@@ -140,7 +140,7 @@ fn a_snapshot_that_a_kill_left_unfinished_is_no_obstacle() {
 }
 
 #[test]
-fn a_damaged_snapshot_is_set_aside_and_the_log_rebuilds_all() {
+fn a_damaged_snapshot_is_removed_and_the_log_rebuilds_all() {
     let folder = folder();
     let data = folder.path().join("data");
     let grants = filled(&data);
@@ -151,8 +151,8 @@ fn a_damaged_snapshot_is_set_aside_and_the_log_rebuilds_all() {
     bytes[middle] ^= 1;
     fs::write(&snapshot, &bytes).expect("written");
     assert!(knows(&open(&data), &grants));
-    let name = snapshot.file_name().expect("a name").to_string_lossy();
-    assert_eq!(fs::read(snapshot.with_file_name(format!("aside.{name}"))).expect("kept"), bytes);
+    // Once the log was found whole, it serves nobody.
+    assert!(contents(&data).keys().all(|path| !path.to_string_lossy().contains("aside")));
 }
 
 #[test]
@@ -166,6 +166,7 @@ fn a_record_that_cannot_be_read_stands_in_nobody_elses_way() {
         raw.insert([b"g", &grant.id.as_bytes()[..]].concat(), spoilt).expect("inserted");
     }
     drop(raw);
+    promise_no_content(&data);
     let store = open(&data);
     for Grant { id, .. } in bad {
         assert!(try_answer(store.read_grant(*id)).is_err());
@@ -176,6 +177,32 @@ fn a_record_that_cannot_be_read_stands_in_nobody_elses_way() {
     assert_eq!(answer(store.sweep(after(0) + 2 * ABSOLUTE, IDLE, 1000)).removed, good.len());
     // They are still there for whoever wants to know what happened.
     assert!(bad.iter().all(|grant| try_answer(store.read_grant(grant.id)).is_err()));
+}
+
+#[test]
+fn records_that_are_not_those_that_were_promised_are_damage() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let grants = filled(&data);
+    let key = |grant: &Grant| [b"g", &grant.id.as_bytes()[..]].concat();
+    // One that is gone, and one that is as it was a refresh ago: sled can lose either without a word.
+    for spoil in
+        [&(|raw: &::sled::Db| raw.remove(key(&grants[0])).map(|_| ())) as &dyn Fn(&_) -> _, &|raw: &::sled::Db| {
+            let mut older = raw.get(key(&grants[1]))?.expect("there").to_vec();
+            *older.last_mut().expect("not empty") ^= 1;
+            raw.insert(key(&grants[1]), older).map(|_| ())
+        }]
+    {
+        let spoilt = folder.path().join("spoilt");
+        copy(&data, &spoilt);
+        let raw = ::sled::open(spoilt.join("records")).expect("it opens");
+        spoil(&raw).expect("spoilt");
+        drop(raw);
+        let refused = try_open(&spoilt).expect_err("something is not as it was");
+        assert!(matches!(refused, OpenFailed::Damaged { .. }), "{refused}");
+        fs::remove_dir_all(spoilt).expect("removed");
+    }
+    assert!(knows(&open(&data), &grants));
 }
 
 #[test]

@@ -4,4 +4,6 @@ mod commits;
 mod crash;
 mod damage;
 mod sled;
+mod space;
 mod suite;
+mod trouble;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jotsmith::foundation::clock::ManualClock;
@@ -52,17 +52,55 @@ impl<F: FnMut(CommitStep) -> io::Result<()> + Send> Probe for At<F> {
     }
 }
 
+/// The folder of the records that count.
+pub(crate) fn records(data: &Path) -> PathBuf {
+    let mark = fs::read_to_string(data.join("jotsmith.store")).expect("a mark");
+    let generation = mark.lines().find_map(|line| line.strip_prefix("generation ")).unwrap_or("0");
+    match generation.parse::<u64>().expect("a number") {
+        0 => data.join("records"),
+        generation => data.join(format!("records.{generation}")),
+    }
+}
+
+/// How many folders of records there are.
+pub(crate) fn generations(data: &Path) -> usize {
+    let entries = fs::read_dir(data).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    entries.filter(|name| name.to_string_lossy().starts_with("records")).count()
+}
+
+/// Turns the mark into one of an earlier version, which promises no content.
+pub(crate) fn promise_no_content(data: &Path) {
+    let mark = data.join("jotsmith.store");
+    let text = fs::read_to_string(&mark).expect("a mark");
+    let (begin, _) = text.split_once("generation").expect("of this version");
+    fs::write(mark, begin).expect("written");
+}
+
 /// What a crash would leave of a store. Not by `cp`: a child process holds our locks until it has become `cp`.
+///
+/// The mark comes first, for other threads go on meanwhile: so it promises no more than what is copied after it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
+    let mark = "jotsmith.store";
+    if from.join(mark).exists() {
+        fs::copy(from.join(mark), to.join(mark)).expect("copied");
+    }
+    let Some(entries) = unless_gone(fs::read_dir(from)) else { return };
+    for entry in entries.filter_map(unless_gone).filter(|entry| entry.file_name() != mark) {
         let to = to.join(entry.file_name());
         if entry.file_type().expect("a type").is_dir() {
             copy(&entry.path(), &to);
         } else {
-            fs::copy(entry.path(), to).expect("copied");
+            unless_gone(fs::copy(entry.path(), to));
         }
+    }
+}
+
+/// What a thread that removes old records may have removed just now.
+fn unless_gone<T>(found: io::Result<T>) -> Option<T> {
+    match found {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        found => Some(found.expect("readable")),
     }
 }
 

@@ -196,16 +196,17 @@ fn short(span: Duration) -> String {
 /// What a person does where the program may not.
 fn by_hand(settings: &Settings, victim: &Victim, removal: &Removal, made: Option<&NewKey>) -> String {
     let place = |file: &str| victim.which.place(settings, file);
-    let mut text = String::new();
-    for file in [&victim.file].into_iter().chain(&removal.removed) {
-        text += &format!("# Take out the entry of {file} ({}).\n", place(file));
-    }
-    for (file, lifecycle) in &removal.changed {
-        text += &format!("# In the entry of {file} ({}) write:\n{}\n", place(file), times_to_write(lifecycle));
-    }
+    let mut lines: Vec<_> = [&victim.file]
+        .into_iter()
+        .chain(&removal.removed)
+        .map(|file| format!("# Take out the entry of {file} ({}).\n", place(file)))
+        .collect();
+    lines.extend(removal.changed.iter().map(|(file, lifecycle)| {
+        format!("# In the entry of {file} ({}) write:\n{}\n", place(file), times_to_write(lifecycle))
+    }));
     if let Some(made) = made {
         let block = made.block(Lifecycle::default());
-        text += &format!("# Make a new key: {}\n# Add its entry:\n\n{block}", made.command(settings));
+        lines.push(format!("# Make a new key: {}\n# Add its entry:\n\n{block}", made.command(settings)));
     }
-    text + &format!("\n[[keys.killed]]\nkid = {:?}\n", victim.kid)
+    lines.concat() + &format!("\n[[keys.killed]]\nkid = {:?}\n", victim.kid)
 }

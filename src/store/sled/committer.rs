@@ -8,17 +8,20 @@
 //! `flush_async` or `transaction`.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::durable::Durable;
+use super::generations;
 use super::mark::{Mark, Marked};
 use super::opening::{self, Database};
-use super::queue::{Job, gone};
+use super::queue::{Asked, Job, gone};
 use super::records::{self, COMMITS, Kind, View, Writes};
-use super::rewrite;
-use super::{CommitStep, Probe, codec, unavailable};
+use super::rewrite::{self, Rewrite};
+use super::rewriting::{LOOK_EVERY, Rewriting};
+use super::tally::Tally;
+use super::{CommitStep, Figures, SharedProbe, codec, unavailable};
 use crate::foundation::clock::Clock;
 use crate::foundation::storage::StoreUnavailable;
 use crate::store::{Durability, StoreOptions};
@@ -39,12 +42,18 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 pub(super) struct Committer {
     options: StoreOptions,
     clock: Arc<dyn Clock>,
-    probe: Box<dyn Probe>,
+    probe: SharedProbe,
     mark: Mark,
     durable: Arc<Durable>,
+    figures: Arc<Mutex<Figures>>,
     state: State,
-    /// The number of the last batch that is durable.
+    /// The number of the last batch that is durable, where it is, and what lived then.
     commits: u64,
+    generation: u64,
+    tally: Tally,
+    /// The folder that the mark on the disk named when it was last synced.
+    named: u64,
+    rewriting: Rewriting,
     /// Whether batches were answered that the database may not have.
     has_lost_moments: bool,
 }
@@ -66,15 +75,36 @@ impl Committer {
     pub(super) fn new(
         options: StoreOptions,
         clock: Arc<dyn Clock>,
-        probe: Box<dyn Probe>,
+        probe: SharedProbe,
         mark: Mark,
         database: Database,
         has_lost_moments: bool,
     ) -> Self {
         let durable = Arc::new(Durable::new((*database.tree).clone()));
-        let commits = database.commits;
+        let Database { commits, generation, tally, .. } = database;
         let state = State::Open { database, volatile_since: None };
-        Self { options, clock, probe, mark, durable, state, commits, has_lost_moments }
+        let rewriting = Rewriting::new(probe.clone());
+        let figures = Arc::default();
+        Self {
+            options,
+            clock,
+            probe,
+            mark,
+            durable,
+            figures,
+            state,
+            commits,
+            generation,
+            tally,
+            named: generation,
+            rewriting,
+            has_lost_moments,
+        }
+    }
+
+    /// What is known of how much it holds.
+    pub(super) fn figures(&self) -> Arc<Mutex<Figures>> {
+        Arc::clone(&self.figures)
     }
 
     /// What readers share with it.
@@ -90,24 +120,42 @@ impl Committer {
             let recovered = codec::encode(&self.clock.now()).expect("a time takes few bytes");
             writes.insert(Kind::Recovered.key(&[]), Some(recovered));
         }
-        self.apply(writes)?;
+        self.apply(&writes)?;
         self.sync()?;
         self.durable.release();
-        let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
-        self.mark.write_and_sync(marked).map_err(|cause| cause.to_string())?;
+        self.mark.write_and_sync(self.marked()).map_err(|cause| cause.to_string())?;
         self.has_lost_moments = false;
+        self.named = self.generation;
+        self.remove_others();
+        self.measure();
         Ok(())
     }
 
+    /// Removes all records but those that count, and those that the mark on the disk may name.
+    fn remove_others(&self) {
+        if let Err(cause) = generations::remove_others(&self.options.path, &[self.generation, self.named]) {
+            tracing::warn!(folder = %self.options.path.display(), %cause, "records that do not count cannot be removed yet");
+        }
+    }
+
+    /// What is promised while it is in use.
+    fn marked(&self) -> Marked {
+        let Self { options, commits, generation, tally, .. } = self;
+        Marked { in_use: Some(options.durability), commits: *commits, generation: *generation, tally: Some(*tally) }
+    }
+
     /// Makes all steps that come, and closes the database when none can come any more.
-    pub(super) fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+    pub(super) fn run(mut self, jobs: &Receiver<Asked>) {
         loop {
-            let first = match self.volatile_for() {
+            let until_sync = self.volatile_for().map(|volatile| SYNC_EVERY.saturating_sub(volatile));
+            let until_look = self.rewriting.is_on().then_some(LOOK_EVERY);
+            let first = match until_sync.into_iter().chain(until_look).min() {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(volatile) => jobs.recv_timeout(SYNC_EVERY.saturating_sub(volatile)),
+                Some(wait) => jobs.recv_timeout(wait),
             };
             match first {
-                Ok(first) => self.serve(first, jobs),
+                Ok(Asked::Step(first)) => self.serve(first, jobs),
+                Ok(Asked::Rewrite(answer)) => self.rewriting.ask(answer),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -116,12 +164,13 @@ impl Committer {
                 // Nobody waits for it: whoever comes next is told.
                 let _ = self.note(synced);
             }
+            self.tend();
         }
         self.close();
     }
 
     /// One batch: `first` and all that wait.
-    fn serve(&mut self, first: Box<dyn Job>, jobs: &Receiver<Box<dyn Job>>) {
+    fn serve(&mut self, first: Box<dyn Job>, jobs: &Receiver<Asked>) {
         if let Err(refused) = self.reopen_if_broken() {
             first.answer(Err(refused));
             return;
@@ -138,7 +187,7 @@ impl Committer {
         }
     }
 
-    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>, jobs: &Receiver<Box<dyn Job>>) -> Result<(), String> {
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>, jobs: &Receiver<Asked>) -> Result<(), String> {
         let State::Open { database, .. } = &self.state else { return Err("the database is closed".to_owned()) };
         let mut writes = Writes::new();
         let mut bytes = 0;
@@ -155,14 +204,18 @@ impl Committer {
                 break;
             }
             match jobs.try_recv() {
-                Ok(job) => batch.push(job),
+                Ok(Asked::Step(job)) => batch.push(job),
+                Ok(Asked::Rewrite(answer)) => {
+                    self.rewriting.ask(answer);
+                    break;
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
         if writes.is_empty() {
             return Ok(());
         }
-        self.apply(writes)?;
+        self.apply(&writes)?;
         match self.options.durability {
             Durability::Fsync => self.sync()?,
             Durability::Periodic => {
@@ -176,20 +229,23 @@ impl Committer {
     }
 
     /// Writes a batch into the tree, as a whole or not at all.
-    fn apply(&mut self, writes: Writes) -> Result<(), String> {
+    fn apply(&mut self, writes: &Writes) -> Result<(), String> {
         let State::Open { database, .. } = &mut self.state else { return Err("the database is closed".to_owned()) };
-        self.probe.reach(CommitStep::Apply).map_err(|cause| cause.to_string())?;
-        self.durable.hold(&writes).map_err(|cause| cause.to_string())?;
+        self.probe.reach(CommitStep::Apply)?;
+        let mut tally = database.tally;
+        self.durable.hold(&database.tree, writes, &mut tally).map_err(|cause| cause.to_string())?;
         let mut batch = sled::Batch::default();
         for (key, value) in writes {
             match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
             }
         }
         batch.insert(COMMITS, records::encode_commits(database.commits + 1));
         database.tree.apply_batch(batch).map_err(|cause| cause.to_string())?;
         database.commits += 1;
+        database.tally = tally;
+        self.rewriting.note(writes.keys());
         Ok(())
     }
 
@@ -198,15 +254,85 @@ impl Committer {
         let State::Open { database, volatile_since } = &mut self.state else {
             return Err("the database is closed".to_owned());
         };
-        self.probe.reach(CommitStep::Flush).map_err(|cause| cause.to_string())?;
+        self.probe.reach(CommitStep::Flush)?;
         database.tree.flush().map_err(|cause| cause.to_string())?;
-        self.probe.reach(CommitStep::Sync).map_err(|cause| cause.to_string())?;
+        self.probe.reach(CommitStep::Sync)?;
         rustix::fs::fdatasync(&database.file).map_err(|cause| cause.to_string())?;
-        self.probe.reach(CommitStep::Answer).map_err(|cause| cause.to_string())?;
-        self.commits = database.commits;
+        metrics::counter!("jotsmith_store_syncs_total").increment(1);
+        self.probe.reach(CommitStep::Answer)?;
+        (self.commits, self.generation, self.tally) = (database.commits, database.generation, database.tally);
         *volatile_since = None;
-        let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
-        self.mark.write(marked).map_err(|cause| cause.to_string())
+        self.mark.write(self.marked()).map_err(|cause| cause.to_string())
+    }
+
+    /// Sees to the rewriting of records: ends one that is done, begins one that is due.
+    fn tend(&mut self) {
+        let figures = self.measure();
+        let State::Open { database, .. } = &self.state else { return };
+        let StoreOptions { path, cache_bytes, .. } = &self.options;
+        match self.rewriting.done() {
+            Some(done) => self.switch(done),
+            None => self.rewriting.begin_if_due(path, *cache_bytes, database, figures),
+        }
+    }
+
+    /// Completes a fresh database and makes it the one that counts.
+    fn switch(&mut self, done: Rewrite) {
+        let State::Open { database, volatile_since } = &mut self.state else { return };
+        let StoreOptions { path, .. } = &self.options;
+        let (begun, paused) = (done.begun, now());
+        let (mut fresh, changed) = match done.end() {
+            Ok(done) => done,
+            Err(cause) => return self.rewriting.failed(&cause),
+        };
+        let probe = &self.probe;
+        let completed = guarded(|| {
+            probe.reach(CommitStep::Complete)?;
+            changed.complete(database, &mut fresh)?;
+            probe.reach(CommitStep::Switch)
+        });
+        if let Err(cause) = completed {
+            self.rewriting.remove(path, fresh);
+            return self.rewriting.failed(&cause);
+        }
+        let marked = Marked {
+            in_use: Some(self.options.durability),
+            commits: fresh.commits,
+            generation: fresh.generation,
+            tally: Some(fresh.tally),
+        };
+        (self.commits, self.generation, self.tally) = (fresh.commits, fresh.generation, fresh.tally);
+        let switched = self.mark.write_and_sync(marked).map_err(|cause| cause.to_string());
+        if let Err(cause) = switched.and_then(|()| self.probe.reach(CommitStep::Switched)) {
+            // Which of the two the mark on the disk names is not known. Both have all; neither may get more before it is.
+            self.rewriting.failed(&cause);
+            // Nobody waits for it: whoever comes next is told.
+            let _ = self.note(Err(cause));
+            return;
+        }
+        self.named = self.generation;
+        self.durable.open((*fresh.tree).clone());
+        *volatile_since = None;
+        let old = std::mem::replace(database, fresh);
+        let pause = paused.elapsed();
+        let figures = self.measure();
+        self.rewriting.succeeded(&self.options.path, old, figures, begun, pause);
+    }
+
+    /// How much the store holds; told to whoever asks for it.
+    fn measure(&self) -> Figures {
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        let State::Open { database, .. } = &self.state else { return *figures };
+        let disk_bytes = database.file.metadata().map_or(figures.disk_bytes, |metadata| metadata.len());
+        let Tally { records, bytes, .. } = database.tally;
+        *figures = Figures { live_records: records, live_bytes: bytes, disk_bytes };
+        #[expect(clippy::cast_precision_loss, reason = "nobody needs the last byte of what is beyond 2^53")]
+        {
+            metrics::gauge!("jotsmith_store_live_records").set(records as f64);
+            metrics::gauge!("jotsmith_store_live_bytes").set(bytes as f64);
+            metrics::gauge!("jotsmith_store_disk_bytes").set(disk_bytes as f64);
+        }
+        *figures
     }
 
     /// How long ago the oldest batch was answered that is not durable.
@@ -227,6 +353,7 @@ impl Committer {
     fn break_with(&mut self, cause: String, back_off: Duration) -> Result<(), StoreUnavailable> {
         let refused = StoreUnavailable { retry_after: back_off.max(super::RETRY_AFTER_FAILURE), ..unavailable(&cause) };
         self.durable.close(refused.clone());
+        self.rewriting.give_up(&self.options.path, &refused.cause);
         self.has_lost_moments |= self.volatile_for().is_some();
         let broken = State::Broken { cause, next_try: now() + back_off, back_off };
         let old = std::mem::replace(&mut self.state, broken);
@@ -254,12 +381,13 @@ impl Committer {
     }
 
     fn reopen(&mut self) -> Result<(), String> {
-        self.probe.reach(CommitStep::Reopen).map_err(|cause| cause.to_string())?;
-        let marked = Marked { in_use: Some(self.options.durability), commits: self.commits };
+        self.probe.reach(CommitStep::Reopen)?;
+        // What the attempts before this one have left takes room that this one needs.
+        self.remove_others();
         let StoreOptions { path, cache_bytes, .. } = &self.options;
-        let open = || opening::open(path, *cache_bytes, Some(marked)).map_err(|cause| cause.to_string());
-        rewrite::rewrite(path, *cache_bytes, open()?)?;
-        let database = open()?;
+        let old = opening::open(path, *cache_bytes, Some(self.marked())).map_err(|cause| cause.to_string())?;
+        let database = rewrite::rewrite(path, *cache_bytes, &old)?;
+        drop(old);
         let tree = (*database.tree).clone();
         self.state = State::Open { database, volatile_since: None };
         self.begin()?;
@@ -275,11 +403,13 @@ impl Committer {
             let _ = self.note(synced);
         }
         self.durable.close(gone());
-        let Self { state, mark, commits, .. } = self;
+        self.rewriting.give_up(&self.options.path, &gone().cause);
+        let marked = Marked { in_use: None, ..self.marked() };
+        let Self { state, mark, .. } = self;
         let State::Open { database, .. } = state else { return };
         let closed = guarded(|| {
             drop(database);
-            mark.write_and_sync(Marked { in_use: None, commits }).map_err(|cause| cause.to_string())
+            mark.write_and_sync(marked).map_err(|cause| cause.to_string())
         });
         if let Err(cause) = closed {
             tracing::warn!(%cause, "the store was not closed in good order");
@@ -288,11 +418,11 @@ impl Committer {
 }
 
 /// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.
-fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+pub(super) fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures spans on this machine, and decides nothing of the protocol")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::records::{Fault, Records, Writes};
+use super::tally::Tally;
 use crate::foundation::storage::StoreUnavailable;
 
 /// What readers share with the committer.
@@ -22,6 +23,13 @@ enum State {
 pub(super) struct Tree {
     tree: sled::Tree,
     before: HashMap<Vec<u8>, Option<sled::IVec>>,
+}
+
+impl Tree {
+    /// All records, those that are not durable yet too: only for who decides on nothing by them.
+    pub(super) fn tree(&self) -> &sled::Tree {
+        &self.tree
+    }
 }
 
 impl Records for Tree {
@@ -52,11 +60,15 @@ impl Durable {
         }
     }
 
-    /// From now on readers see what stands under these keys, whatever is written there.
-    pub(super) fn hold(&self, writes: &Writes) -> Result<(), sled::Error> {
-        if let State::Open(Tree { tree, before }) = &mut *self.write() {
-            for key in writes.keys() {
-                before.insert(key.clone(), tree.get(key)?);
+    /// From now on readers see what stands in `tree` under these keys, whatever is written there. Takes note of what
+    /// will be replaced by it.
+    pub(super) fn hold(&self, tree: &sled::Tree, writes: &Writes, tally: &mut Tally) -> Result<(), sled::Error> {
+        let mut state = self.write();
+        for (key, value) in writes {
+            let old = tree.get(key)?;
+            tally.replace(key, old.as_deref(), value.as_deref());
+            if let State::Open(Tree { before, .. }) = &mut *state {
+                before.insert(key.clone(), old);
             }
         }
         Ok(())

@@ -1,24 +1,38 @@
-//! The sweeper: removes what nobody can ask for any more, a slice at a time, decided inside the committer like any step.
+//! The sweeper: removes what nobody can ask for any more, a slice at a time.
+//!
+//! It looks for what is over beside the committer, and what it finds is decided once more inside it, a few at a time, like
+//! any step: so requests wait for the removal of a few records at most, and never for the looking.
 
+use std::ops::Bound;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::SledStore;
 use super::codec;
-use super::records::{Fault, Kind, View};
+use super::records::{Fault, Kind, Records as _, View};
 use crate::authorize::code::AuthorizationCode;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
 use crate::store::{Store, Swept};
 use crate::tokens::grant::Grant;
 
+/// How many records one step of the committer removes: about a millisecond of its time.
+const REMOVED_AT_ONCE: usize = 128;
+
 impl Store for SledStore {
     fn sweep(&self, now: Timestamp, tombstone: Duration, limit: usize) -> Stored<'_, Swept> {
         Box::pin(async move {
             let from = self.swept().clone();
-            let (swept, reached) = self.make(move |view| sweep(view, &from, now, tombstone, limit)).await?;
+            let Found { over, reached } =
+                self.read(|records| look(records.tree(), &from, now, tombstone, limit)).await?;
+            let mut removed = 0;
+            for keys in over.chunks(REMOVED_AT_ONCE) {
+                let keys = keys.to_vec();
+                removed += self.make(move |view| remove(view, keys, now, tombstone)).await?;
+            }
+            let is_at_end = reached.is_empty();
             *self.swept() = reached;
-            Ok(swept)
+            Ok(Swept { removed, is_at_end })
         })
     }
 }
@@ -29,25 +43,40 @@ impl SledStore {
     }
 }
 
-/// One slice after the key `from`; gives the key that it reached, empty at the end.
-fn sweep(
-    view: &mut View<'_>,
-    from: &[u8],
-    now: Timestamp,
-    tombstone: Duration,
-    limit: usize,
-) -> Result<(Swept, Vec<u8>), Fault> {
-    let slice = view.following(from, limit)?;
-    let is_at_end = slice.len() < limit;
-    let reached = slice.last().filter(|_| !is_at_end).map_or_else(Vec::new, |(key, _)| key.clone());
+/// What a slice has shown.
+struct Found {
+    /// The keys of records that are over, as far as could be seen from here.
+    over: Vec<Vec<u8>>,
+    /// The key that was reached; empty at the end.
+    reached: Vec<u8>,
+}
+
+/// Looks at one slice after the key `from`.
+fn look(tree: &sled::Tree, from: &[u8], now: Timestamp, tombstone: Duration, limit: usize) -> Result<Found, Fault> {
+    let (mut over, mut reached, mut seen) = (Vec::new(), Vec::new(), 0);
+    for entry in tree.range::<&[u8], _>((Bound::Excluded(from), Bound::Unbounded)).take(limit) {
+        let (key, value) = entry?;
+        seen += 1;
+        if is_over(&key, &value, now, tombstone) {
+            over.push(key.to_vec());
+        }
+        if seen == limit {
+            reached = key.to_vec();
+        }
+    }
+    Ok(Found { over, reached })
+}
+
+/// Removes what is still over; how many records.
+fn remove(view: &mut View<'_>, keys: Vec<Vec<u8>>, now: Timestamp, tombstone: Duration) -> Result<usize, Fault> {
     let mut removed = 0;
-    for (key, value) in slice {
-        if value.is_some_and(|value| is_over(&key, &value, now, tombstone)) {
+    for key in keys {
+        if view.bytes(&key)?.is_some_and(|value| is_over(&key, &value, now, tombstone)) {
             view.remove_key(key);
             removed += 1;
         }
     }
-    Ok((Swept { removed, is_at_end }, reached))
+    Ok(removed)
 }
 
 fn is_over(key: &[u8], value: &[u8], now: Timestamp, tombstone: Duration) -> bool {

@@ -2,7 +2,11 @@
 //!
 //! sled takes damage in the middle of its log for a torn end and silently forgets what comes after. So the number of the
 //! last batch that was answered is written here, after its sync and without one of its own: it can lag behind what is
-//! durable, never run ahead of it. A database that has fewer batches than this has lost something.
+//! durable, never run ahead of it. A database that has fewer batches than this has lost something; one that has as many
+//! and holds other records too.
+//!
+//! It also says in which folder the records are, so that a database that was written anew takes the place of the old one
+//! with one write of one sector.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -12,6 +16,7 @@ use std::path::Path;
 use rustix::fs::FlockOperation;
 
 use super::opening::OpenFailed;
+use super::tally::Tally;
 use crate::store::Durability;
 
 /// The name of the file.
@@ -36,6 +41,10 @@ pub(super) struct Marked {
     pub in_use: Option<Durability>,
     /// The number of the last batch that was answered.
     pub commits: u64,
+    /// In which folder they are (see [`records_of`](super::generations::records_of)).
+    pub generation: u64,
+    /// What lived after the last batch that was answered; none in a mark of an earlier version.
+    pub tally: Option<Tally>,
 }
 
 impl Mark {
@@ -92,37 +101,66 @@ const IN_USE: [(Option<Durability>, &str); 3] =
     [(None, "closed  "), (Some(Durability::Fsync), "fsync   "), (Some(Durability::Periodic), "periodic")];
 
 fn render(marked: Marked) -> String {
-    let (_, in_use) = IN_USE.iter().find(|(in_use, _)| *in_use == marked.in_use).expect("every state has its word");
-    format!("{TITLE}\nin use {in_use}\ncommits {:020}\n", marked.commits)
+    let Marked { in_use, commits, generation, tally } = marked;
+    let (_, in_use) = IN_USE.iter().find(|(known, _)| *known == in_use).expect("every state has its word");
+    let begin = format!("{TITLE}\nin use {in_use}\ncommits {commits:020}\n");
+    let Some(Tally { records, bytes, sum }) = tally else { return begin };
+    format!("{begin}generation {generation:020}\nrecords {records:020}\nbytes {bytes:020}\nsum {sum:016x}\n")
 }
 
 fn parse(text: &str) -> Option<Marked> {
-    let rest = text.strip_prefix(TITLE)?.strip_prefix("\nin use ")?;
-    let (in_use, rest) = rest.split_once('\n')?;
+    let mut lines = text.strip_prefix(TITLE)?.strip_prefix('\n')?.strip_suffix('\n')?.split('\n');
+    let mut field = |name: &str| lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let in_use = field("in use")?;
     let (in_use, _) = *IN_USE.iter().find(|(_, word)| *word == in_use)?;
-    let commits = rest.strip_prefix("commits ")?.strip_suffix('\n')?.parse().ok()?;
-    Some(Marked { in_use, commits })
+    let commits = field("commits")?.parse().ok()?;
+    let Some(generation) = field("generation") else {
+        // An earlier version's, which says no more.
+        return Some(Marked { in_use, commits, generation: 0, tally: None });
+    };
+    let tally = Tally {
+        records: field("records")?.parse().ok()?,
+        bytes: field("bytes")?.parse().ok()?,
+        sum: u64::from_str_radix(field("sum")?, 16).ok()?,
+    };
+    Some(Marked { in_use, commits, generation: generation.parse().ok()?, tally: Some(tally) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TALLY: Tally = Tally { records: 3, bytes: 700, sum: 0xfeed };
+
     #[test]
     fn a_mark_reads_as_it_was_written_and_never_changes_its_length() {
+        let first = Marked { in_use: None, commits: 0, generation: 0, tally: Some(Tally::default()) };
         for (in_use, _) in IN_USE {
             for commits in [0, 42, u64::MAX] {
-                let text = render(Marked { in_use, commits });
-                assert_eq!(parse(&text), Some(Marked { in_use, commits }));
-                assert_eq!(text.len(), render(Marked { in_use: None, commits: 0 }).len());
+                let tally = Tally { records: commits, bytes: commits, sum: commits };
+                let marked = Marked { in_use, commits, generation: commits, tally: Some(tally) };
+                let text = render(marked);
+                assert_eq!(parse(&text), Some(marked));
+                assert_eq!(text.len(), render(first).len());
+                assert!(text.len() <= 512, "longer than a sector");
             }
         }
     }
 
     #[test]
-    fn another_format_is_no_mark() {
-        let text = render(Marked { in_use: None, commits: 1 });
+    fn a_mark_of_an_earlier_version_names_the_first_folder() {
+        let text = format!("{TITLE}\nin use fsync   \ncommits 00000000000000000042\n");
+        let marked = Marked { in_use: Some(Durability::Fsync), commits: 42, generation: 0, tally: None };
+        assert_eq!(parse(&text), Some(marked));
+    }
+
+    #[test]
+    fn another_format_and_a_mark_that_was_cut_off_are_no_mark() {
+        let text = render(Marked { in_use: None, commits: 1, generation: 7, tally: Some(TALLY) });
         assert_eq!(parse(&text.replace("format 1", "format 2")), None);
-        assert_eq!(parse(&text[..text.len() - 1]), None);
+        let old = text.find("generation").expect("there");
+        for end in (0..text.len()).filter(|end| *end != old) {
+            assert_eq!(parse(&text[..end]), None, "{end}");
+        }
     }
 }

@@ -10,7 +10,10 @@ mod codes;
 mod committer;
 mod durable;
 mod expiry;
+mod generations;
 mod grants;
+mod helper;
+mod kept;
 mod mark;
 mod once;
 mod opening;
@@ -18,10 +21,12 @@ mod published;
 mod queue;
 mod records;
 mod rewrite;
+mod rewriting;
 mod sessions;
+mod tally;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -33,7 +38,7 @@ use self::queue::Queue;
 use self::records::{Fault, View};
 use super::{Durability, StoreOptions};
 use crate::foundation::clock::Clock;
-use crate::foundation::storage::{StoreHealth, StoreUnavailable};
+use crate::foundation::storage::{StoreHealth, StoreUnavailable, Stored};
 
 /// The embedded store. Dropping it makes the last steps durable and closes the database.
 pub struct SledStore {
@@ -41,7 +46,19 @@ pub struct SledStore {
     durable: Arc<Durable>,
     /// The key up to which the sweeper has come.
     swept: Mutex<Vec<u8>>,
+    figures: Arc<Mutex<Figures>>,
     is_new: bool,
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// How many records live.
+    pub live_records: u64,
+    /// How many bytes they and their keys have.
+    pub live_bytes: u64,
+    /// How many bytes the file of the records has on the disk.
+    pub disk_bytes: u64,
 }
 
 impl SledStore {
@@ -62,12 +79,13 @@ impl SledStore {
         opening::close_to_others(&folder)?;
         let database = opening::open(&folder, options.cache_bytes, marked)?;
         let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
+        let probe = SharedProbe(Arc::new(Mutex::new(probe)));
         let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
-        let durable = committer.durable();
+        let (durable, figures) = (committer.durable(), committer.figures());
         let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
         committer.begin().map_err(failed)?;
         let queue = Queue::start(|jobs| committer.run(jobs)).map_err(|cause| OpenFailed::io(&folder, &cause))?;
-        Ok(Self { queue, durable, swept: Mutex::default(), is_new: marked.is_none() })
+        Ok(Self { queue, durable, swept: Mutex::default(), figures, is_new: marked.is_none() })
     }
 
     /// Whether there was no store before it was opened.
@@ -79,6 +97,17 @@ impl SledStore {
     /// threads may still hold the store when it does.
     pub fn close(&self) {
         self.queue.close();
+    }
+
+    /// How much it holds; a moment ago, where much is going on.
+    pub fn figures(&self) -> Figures {
+        *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes all records anew, so that the disk holds hardly more than what lives; requests go on meanwhile. The store
+    /// does this by itself where there is need.
+    pub fn rewrite(&self) -> Stored<'_, ()> {
+        Box::pin(self.queue.rewrite())
     }
 
     /// Makes a step, durably.
@@ -134,6 +163,18 @@ pub enum CommitStep {
     Answer,
     /// A commit failed; the database will be opened anew.
     Reopen,
+    /// All records are being written anew; more of them will be copied.
+    Copy,
+    /// All were copied; those that were changed meanwhile will be.
+    CatchUp,
+    /// Few are left; the committer will copy these and ask the disk for them.
+    Complete,
+    /// The fresh database has all; the mark will name it.
+    Switch,
+    /// The mark names it; from now on it counts.
+    Switched,
+    /// The old one will be removed.
+    Remove,
 }
 
 /// Stands between the steps of every commit: a look at what a crash at that point would leave, and the way to make a disk
@@ -141,6 +182,16 @@ pub enum CommitStep {
 pub trait Probe: Send {
     /// The commit is about to take this step. With an error it fails there.
     fn reach(&mut self, step: CommitStep) -> io::Result<()>;
+}
+
+/// The probe, for all threads that have steps.
+#[derive(Clone)]
+struct SharedProbe(Arc<Mutex<Box<dyn Probe>>>);
+
+impl SharedProbe {
+    fn reach(&self, step: CommitStep) -> Result<(), String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).reach(step).map_err(|cause| cause.to_string())
+    }
 }
 
 /// Lets every commit pass.

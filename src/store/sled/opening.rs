@@ -4,9 +4,8 @@
 //! ```text
 //! data/                   the folder of the settings
 //!   jotsmith.store        lock, format, and how much was promised
-//!   records/              what sled owns: db, conf, blobs/, snap.*
-//!   before-opening        a copy of records/db while it is being opened, never longer
-//!   rewritten/            a fresh records/ while it is being written, or an old one that is being removed
+//!   records/              what sled owns: db, conf, blobs/, snap.*; records.1/ and so on once they were written anew
+//!   before-opening        what sled may overwrite of records/db while it is being opened, never longer
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,21 +17,14 @@ use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
+use super::generations::records_of;
+use super::kept;
 use super::mark::Marked;
 use super::records::{self, COMMITS};
-use super::rewrite;
+use super::tally::Tally;
 
-/// Where sled keeps the records.
-pub(super) const RECORDS: &str = "records";
-
-/// The file of all records in [`RECORDS`].
+/// The file of all records in the folder that sled has.
 pub(super) const DATABASE: &str = "db";
-
-/// The copy of the database file as it was before it was opened.
-const KEPT: &str = "before-opening";
-
-/// The same while it is being written.
-const KEPT_IN_PART: &str = "before-opening.part";
 
 /// The least that sled can work with, in bytes; below it, it asserts.
 const SMALLEST_CACHE: u64 = 64 * 1024;
@@ -82,12 +74,24 @@ pub enum OpenFailed {
 
 impl OpenFailed {
     pub(super) fn io(folder: &Path, cause: &io::Error) -> Self {
-        Self::Io { folder: folder.to_owned(), cause: cause.to_string() }
+        Self::Io { folder: folder.to_owned(), cause: with_mending(cause) }
     }
 
     fn damaged(folder: &Path, cause: &impl ToString) -> Self {
         Self::Damaged { folder: folder.to_owned(), cause: cause.to_string() }
     }
+}
+
+/// What the operating system says, and what can be done about it.
+fn with_mending(cause: &io::Error) -> String {
+    let mending = match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        io::ErrorKind::ReadOnlyFilesystem => "mount its file system for writing",
+        io::ErrorKind::PermissionDenied => "give the folder to the user that the server runs as",
+        io::ErrorKind::NotADirectory => "name a folder in store.url",
+        _ => return cause.to_string(),
+    };
+    format!("{cause}; {mending}")
 }
 
 /// The database, open. Dropping it closes it.
@@ -97,6 +101,10 @@ pub(super) struct Database {
     pub file: File,
     /// The number of the last batch that is in it.
     pub commits: u64,
+    /// Which folder it is in.
+    pub generation: u64,
+    /// What is in it.
+    pub tally: Tally,
 }
 
 /// Makes the folder where it is missing, for its owner alone.
@@ -120,24 +128,35 @@ pub(super) fn close_to_others(folder: &Path) -> Result<(), OpenFailed> {
 
 /// Opens the records of a folder whose lock is held. `marked` is what was promised of them before.
 pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> Result<Database, OpenFailed> {
-    let records = folder.join(RECORDS);
+    let generation = marked.map_or(0, |marked| marked.generation);
+    let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
-    put_back(folder).and_then(|()| rewrite::remove_leftovers(folder)).map_err(failed)?;
+    let database = records.join(DATABASE);
+    let put_back = || -> io::Result<()> {
+        if kept::put_back(folder, &database)? {
+            // They may be of what sled made of the database.
+            set_snapshots_aside(&records)?;
+        }
+        Ok(())
+    };
+    put_back().map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
-    wait_until_released(folder, &records.join(DATABASE))?;
-    keep(folder);
+    wait_until_released(folder, &database)?;
+    if let Err(cause) = kept::keep(folder, &database) {
+        tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
+    }
     let opened = open_checked(folder, &records, cache_bytes, marked);
     match opened {
         Ok(database) => {
             // Durably, before anything is answered: the next start would bring it back.
-            remove_if_there(&folder.join(KEPT)).and_then(|()| sync_folders(folder)).map_err(failed)?;
+            kept::forget(folder).and_then(|()| sync_folders(folder, &records)).map_err(failed)?;
             Ok(database)
         }
         Err(error) => {
-            put_back(folder).map_err(failed)?;
+            put_back().map_err(failed)?;
             Err(error)
         }
     }
@@ -184,15 +203,30 @@ fn open_checked(
         }
         Ok(tree) => tree,
     };
-    let commits = count_commits(&tree).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
-    let promised = marked.map_or(0, |marked| marked.commits);
-    if commits < promised {
-        let cause = format!("of {promised} batches of records {} are gone", promised - commits);
-        return Err(OpenFailed::damaged(folder, &cause));
+    let (commits, tally) = count(&tree).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
+    if let Some(marked) = marked {
+        judge(commits, tally, marked).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
     }
     let file = OpenOptions::new().write(true).open(records.join(DATABASE));
     let file = file.and_then(|file| file.sync_all().map(|()| file)).map_err(|cause| OpenFailed::io(folder, &cause))?;
-    Ok(Database { tree, file, commits })
+    remove_set_aside(records);
+    Ok(Database { tree, file, commits, generation: marked.map_or(0, |marked| marked.generation), tally })
+}
+
+/// Whether a database holds what was promised of it. It may hold more: what was on its way to the disk when all ended.
+fn judge(commits: u64, tally: Tally, promised: Marked) -> Result<(), String> {
+    if commits < promised.commits {
+        return Err(format!("of {} batches of records {} are gone", promised.commits, promised.commits - commits));
+    }
+    match promised.tally {
+        Some(expected) if commits == promised.commits && tally.records != expected.records => {
+            Err(format!("{} records are there and {} should be", tally.records, expected.records))
+        }
+        Some(expected) if commits == promised.commits && tally != expected => {
+            Err("some of its records are older than they should be".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
@@ -207,16 +241,18 @@ pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sl
     opened.unwrap_or_else(|_| Err(sled::Error::ReportableBug("sled cannot read its files".to_owned())))
 }
 
-/// The number of the last batch, after every page was read once: damage is found now, while nothing was promised yet.
-fn count_commits(tree: &sled::Db) -> Result<u64, String> {
-    let read = || -> Result<u64, String> {
+/// The number of the last batch and what there is, after every page was read once: damage is found now, while nothing was
+/// promised yet.
+fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
+    let read = || -> Result<(u64, Tally), String> {
+        let mut tally = Tally::default();
         for entry in tree.iter() {
-            entry.map_err(|cause| in_words(&cause))?;
+            let (key, value) = entry.map_err(|cause| in_words(&cause))?;
+            tally.add(&key, &value);
         }
-        match tree.get(COMMITS).map_err(|cause| in_words(&cause))? {
-            Some(bytes) => records::decode_commits(&bytes).map_err(|cause| cause.to_string()),
-            None => Ok(0),
-        }
+        let commits = tree.get(COMMITS).map_err(|cause| in_words(&cause))?;
+        let commits = commits.map_or(Ok(0), |bytes| records::decode_commits(&bytes));
+        Ok((commits.map_err(|cause| cause.to_string())?, tally))
     };
     panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("sled cannot read its files".to_owned()))
 }
@@ -246,57 +282,46 @@ fn set_snapshots_aside(records: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes the snapshots that were set aside, for the database was opened and found whole without them.
+fn remove_set_aside(records: &Path) {
+    let removed = named(records, b"aside.snap.").and_then(|aside| aside.iter().try_for_each(fs::remove_file));
+    if let Err(cause) = removed {
+        tracing::warn!(folder = %records.display(), %cause, "a snapshot that serves nobody cannot be removed");
+    }
+}
+
 fn snapshots(records: &Path) -> io::Result<Vec<PathBuf>> {
+    named(records, b"snap.")
+}
+
+fn named(records: &Path, prefix: &[u8]) -> io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(records)?.map(|entry| entry.map(|entry| entry.path()));
-    let is_snapshot =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."));
-    paths.filter(|path| path.as_ref().map_or(true, is_snapshot)).collect()
-}
-
-/// Keeps a copy: what sled takes for a torn end it overwrites, and only afterwards can it be judged whether it was one.
-fn keep(folder: &Path) {
-    let database = folder.join(RECORDS).join(DATABASE);
-    if !database.exists() {
-        return;
-    }
-    let part = folder.join(KEPT_IN_PART);
-    let kept = fs::copy(&database, &part).and_then(|_| {
-        // On the disk before it has the name by which it would be brought back: half a copy must never be.
-        File::open(&part)?.sync_all()?;
-        fs::rename(&part, folder.join(KEPT))?;
-        File::open(folder)?.sync_all()
-    });
-    if let Err(cause) = kept {
-        tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
-    }
-}
-
-/// Brings back the copy that an opening left behind which did not end well. Nothing was answered since it was made.
-fn put_back(folder: &Path) -> io::Result<()> {
-    remove_if_there(&folder.join(KEPT_IN_PART))?;
-    let kept = folder.join(KEPT);
-    if kept.exists() {
-        let records = folder.join(RECORDS);
-        // They may be of what sled made of the database.
-        set_snapshots_aside(&records)?;
-        fs::rename(kept, records.join(DATABASE))?;
-    }
-    Ok(())
-}
-
-fn remove_if_there(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
-        _ => Ok(()),
-    }
+    let is_one = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix));
+    paths.filter(|path| path.as_ref().map_or(true, is_one)).collect()
 }
 
 /// Makes the names of all that was created durable, which syncing the files alone does not.
-fn sync_folders(folder: &Path) -> io::Result<()> {
-    let records = folder.join(RECORDS);
-    for folder in [&records.join("blobs"), &records, folder] {
+fn sync_folders(folder: &Path, records: &Path) -> io::Result<()> {
+    for folder in [&records.join("blobs"), records, folder] {
         File::open(folder)?.sync_all()?;
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_with_the_folder_says_how_to_mend_it() {
+        let said = |errno: rustix::io::Errno| OpenFailed::io(Path::new("data"), &errno.into()).to_string();
+        assert_eq!(
+            said(rustix::io::Errno::NOSPC),
+            "cannot open the store in data: No space left on device (os error 28); make room on its disk"
+        );
+        assert!(said(rustix::io::Errno::ROFS).ends_with("mount its file system for writing"));
+        assert!(said(rustix::io::Errno::ACCESS).ends_with("the user that the server runs as"));
+        assert!(said(rustix::io::Errno::NOTDIR).ends_with("name a folder in store.url"));
+    }
 }

@@ -17,13 +17,13 @@ const LONGEST: usize = 4096;
 /// The way to the thread that makes the steps. Dropping it waits until that has ended.
 #[derive(Debug)]
 pub(super) struct Queue {
-    jobs: RwLock<Option<SyncSender<Box<dyn Job>>>>,
+    jobs: RwLock<Option<SyncSender<Asked>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Queue {
     /// Starts a thread that takes what waits, until nothing more can come.
-    pub(super) fn start(take: impl FnOnce(&Receiver<Box<dyn Job>>) + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(take: impl FnOnce(&Receiver<Asked>) + Send + 'static) -> io::Result<Self> {
         let (sender, jobs) = mpsc::sync_channel(LONGEST);
         let thread = thread::Builder::new().name("store".to_owned()).spawn(move || take(&jobs))?;
         Ok(Self { jobs: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
@@ -37,13 +37,20 @@ impl Queue {
     {
         let (answer, answered) = oneshot::channel();
         let job = Pending { step: Some(step), decided: None, answer };
-        self.send(Box::new(job))?;
+        self.send(Asked::Step(Box::new(job)))?;
         answered.await.map_err(|_| gone())?
     }
 
-    fn send(&self, job: Box<dyn Job>) -> Result<(), StoreUnavailable> {
+    /// Has all records written anew, and waits until that is done.
+    pub(super) async fn rewrite(&self) -> Result<(), StoreUnavailable> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Asked::Rewrite(answer))?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    fn send(&self, asked: Asked) -> Result<(), StoreUnavailable> {
         let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
-        jobs.as_ref().ok_or_else(gone)?.try_send(job).map_err(|refused| match refused {
+        jobs.as_ref().ok_or_else(gone)?.try_send(asked).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable(&"too many steps wait for the disk"),
             TrySendError::Disconnected(_) => gone(),
         })
@@ -70,6 +77,17 @@ impl Drop for Queue {
 pub(super) fn gone() -> StoreUnavailable {
     unavailable(&"the thread that writes has ended")
 }
+
+/// What the thread is asked for.
+pub(super) enum Asked {
+    /// To make a step.
+    Step(Box<dyn Job>),
+    /// To write all records anew now, whether there is need or not.
+    Rewrite(RewriteAnswer),
+}
+
+/// The way back to whoever asked for a rewriting.
+pub(super) type RewriteAnswer = oneshot::Sender<Result<(), StoreUnavailable>>;
 
 /// A step that waits for its turn, and its caller.
 pub(super) trait Job: Send {

@@ -1,76 +1,285 @@
 //! All records, written anew into a fresh database that takes the place of the old one.
 //!
-//! After a failed sync the operating system may hold for written what the disk never got, and no later sync of the same
-//! file says otherwise. What is read and written into new files is on the disk when their sync says so.
+//! Two reasons. sled gives hardly any space back by itself, so a store would grow with every refresh. And after a failed
+//! sync the operating system may hold for written what the disk never got, and no later sync of the same file says
+//! otherwise: what is read and written into new files is on the disk when their sync says so.
+//!
+//! For space it happens beside the requests ([`Rewrite`]). A thread copies all records while the committer goes on and
+//! notes which keys it changes; then the thread copies those, until few are left; the committer copies these itself
+//! between two batches, and one write of the mark makes the fresh database the one that counts. A record is copied
+//! whatever its kind, known or not. Until that write the old database has all that was answered; from then on the fresh
+//! one has. The tallies of both must agree, or the old one stays.
 
-use std::fs::{self, DirBuilder, File};
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use rustix::fs::{CWD, RenameFlags};
+use super::committer::{guarded, now};
+use super::generations::{self, records_of};
+use super::opening::{self, DATABASE, Database};
+use super::records::COMMITS;
+use super::tally::Tally;
+use super::{CommitStep, SharedProbe};
 
-use super::opening::{self, DATABASE, Database, RECORDS};
+/// How many records are copied before anything else is looked at.
+const SLICE: usize = 256;
 
-/// The database that will take the place of the old one, and the old one once it has.
-const REWRITTEN: &str = "rewritten";
+/// How many bytes of records are written before the disk is asked for them: much at once would keep the committer's own
+/// syncs waiting.
+const SYNC_BYTES: u64 = 2 << 20;
 
-/// How many records are written at once.
-const SLICE: usize = 1000;
+/// How few changed records the committer copies itself.
+const FEW: usize = 64;
 
-/// Removes what a rewriting left that was cut short. Nothing in it is needed: before the exchange it is half of what is in
-/// the records, afterwards it is older.
-pub(super) fn remove_leftovers(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder.join(REWRITTEN)) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
-        _ => Ok(()),
+/// How often the thread copies what was changed meanwhile before it gives up on a committer that is faster.
+const MOST_ROUNDS: usize = 1000;
+
+/// The memory that the fresh database gets while it is filled, in bytes.
+const CACHE_WHILE_FILLED: u64 = 8 << 20;
+
+/// What must stay free on the disk, in bytes.
+const RESERVE: u64 = 32 << 20;
+
+/// A rewriting on its way.
+pub(super) struct Rewrite {
+    shared: Arc<Shared>,
+    outcome: Receiver<Result<Database, String>>,
+    generation: u64,
+    pub begun: Instant,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The keys that were changed since they may have been copied.
+    changed: Mutex<BTreeSet<Vec<u8>>>,
+    is_given_up: AtomicBool,
+    is_done: AtomicBool,
+}
+
+impl Shared {
+    fn take_changed(&self) -> BTreeSet<Vec<u8>> {
+        std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Writes all records anew. The new database is to be opened afterwards; where this fails, it is the old one still.
-pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: Database) -> Result<(), String> {
-    let io = |cause: io::Error| cause.to_string();
-    let rewritten = folder.join(REWRITTEN);
-    remove_leftovers(folder).map_err(io)?;
-    DirBuilder::new().mode(0o700).create(&rewritten).map_err(io)?;
-    copy(&old.tree, &opening::open_tree(&rewritten, cache_bytes).map_err(|cause| cause.to_string())?)
-        .map_err(|cause| cause.to_string())?;
-    sync_all(&rewritten).map_err(io)?;
-    drop(old);
-    for database in [RECORDS, REWRITTEN] {
-        opening::wait_until_released(folder, &folder.join(database).join(DATABASE))
-            .map_err(|error| error.to_string())?;
-    }
-    // Both names at once: at no moment is there a store without records.
-    rustix::fs::renameat_with(CWD, &rewritten, CWD, folder.join(RECORDS), RenameFlags::EXCHANGE)
-        .map_err(|errno| format!("the rewritten database cannot take the place of the old one: {errno}"))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
-    remove_leftovers(folder).map_err(io)
+/// A rewriting of what is in `old` into `generation`, and the part of it that a thread beside the committer must do.
+/// `bytes`: how many it will take, about.
+pub(super) fn begin(
+    folder: &Path,
+    generation: u64,
+    cache_bytes: u64,
+    old: sled::Tree,
+    bytes: u64,
+    probe: SharedProbe,
+) -> (Rewrite, impl FnOnce() + Send + 'static) {
+    let shared = Arc::new(Shared::default());
+    let copying =
+        Copying { folder: folder.to_owned(), generation, cache_bytes, old, bytes, probe, shared: Arc::clone(&shared) };
+    let (ended, outcome) = mpsc::channel();
+    let is_done = Arc::clone(&shared);
+    let copy = move || {
+        // Nobody waits any more where it was given up.
+        let _ = ended.send(copying.run());
+        is_done.is_done.store(true, Ordering::SeqCst);
+    };
+    (Rewrite { shared, outcome, generation, begun: now() }, copy)
 }
 
-fn copy(from: &sled::Tree, to: &sled::Db) -> Result<(), sled::Error> {
-    let mut records = from.iter().peekable();
-    while records.peek().is_some() {
-        let mut slice = sled::Batch::default();
-        for record in records.by_ref().take(SLICE) {
-            let (key, value) = record?;
-            slice.insert(key, value);
-        }
-        to.apply_batch(slice)?;
+impl Rewrite {
+    /// Takes note that these keys were changed. To be called after they were, for what is noted may be copied at once.
+    pub(super) fn note<'a>(&self, keys: impl Iterator<Item = &'a Vec<u8>>) {
+        self.shared.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(keys.cloned());
     }
-    // Nobody else has this database yet, so nobody else's flush is in the way.
-    to.flush().map(|_| ())
+
+    /// Whether the thread has done what it can.
+    pub(super) fn is_done(&self) -> bool {
+        self.shared.is_done.load(Ordering::SeqCst)
+    }
+
+    /// The fresh database, which lacks what [`Changed`] holds and the number of the last batch.
+    pub(super) fn end(self) -> Result<(Database, Changed), String> {
+        let ended = self.outcome.recv().unwrap_or_else(|_| Err("the thread that rewrites has ended".to_owned()));
+        ended.map(|database| (database, Changed(self.shared.take_changed())))
+    }
+
+    /// Gives it up, and removes what there is of it.
+    pub(super) fn give_up(self, folder: &Path) {
+        self.shared.is_given_up.store(true, Ordering::SeqCst);
+        let generation = self.generation;
+        drop(self.end());
+        remove(folder, generation);
+    }
 }
 
-/// Every file, then the folder that names them.
-fn sync_all(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            sync_all(&path)?;
+/// The keys that are to be copied last.
+pub(super) struct Changed(BTreeSet<Vec<u8>>);
+
+impl Changed {
+    /// Completes a fresh database with what stands under them, and with the number of the last batch: durably, and only
+    /// where it then holds what the old one holds.
+    pub(super) fn complete(self, old: &Database, fresh: &mut Database) -> Result<(), String> {
+        copy_changed(&old.tree, fresh, &self.0)?;
+        let commits = super::records::encode_commits(old.commits);
+        fresh.tree.insert(COMMITS, commits).map_err(|cause| cause.to_string())?;
+        fresh.commits = old.commits;
+        sync(fresh)?;
+        if fresh.tally == old.tally {
+            Ok(())
         } else {
-            File::open(path)?.sync_all()?;
+            Err(format!("the fresh database holds {:?} and the old one {:?}", fresh.tally, old.tally))
         }
     }
-    File::open(folder)?.sync_all()
+}
+
+/// Removes a generation that does not count.
+pub(super) fn remove(folder: &Path, generation: u64) {
+    if let Err(cause) = generations::remove(&records_of(folder, generation)) {
+        tracing::warn!(folder = %folder.display(), %cause, "what is left of a rewriting cannot be removed yet");
+    }
+}
+
+/// What the thread has.
+struct Copying {
+    folder: PathBuf,
+    generation: u64,
+    cache_bytes: u64,
+    old: sled::Tree,
+    bytes: u64,
+    probe: SharedProbe,
+    shared: Arc<Shared>,
+}
+
+impl Copying {
+    fn run(self) -> Result<Database, String> {
+        let mut outcome = Err(String::new());
+        let done = guarded(|| {
+            outcome = self.copy();
+            Ok(())
+        });
+        let outcome = done.and(outcome);
+        if outcome.is_err() {
+            remove(&self.folder, self.generation);
+        }
+        outcome
+    }
+
+    fn copy(&self) -> Result<Database, String> {
+        check_space(&self.folder, self.bytes)?;
+        let records = records_of(&self.folder, self.generation);
+        let io = |cause: io::Error| cause.to_string();
+        generations::create(&records).map_err(io)?;
+        let mut fresh = open_fresh(&records, self.generation, CACHE_WHILE_FILLED)?;
+        fill(&self.old, &mut fresh, || self.go_on(CommitStep::Copy))?;
+        // Opened once more: so the next start finds a snapshot, and need not read the whole log.
+        let Database { tally, .. } = fresh;
+        drop(fresh);
+        opening::wait_until_released(&self.folder, &records.join(DATABASE)).map_err(|cause| cause.to_string())?;
+        let mut fresh = Database { tally, ..open_fresh(&records, self.generation, self.cache_bytes)? };
+        for _ in 0..MOST_ROUNDS {
+            self.go_on(CommitStep::CatchUp)?;
+            let changed = self.shared.take_changed();
+            copy_changed(&self.old, &mut fresh, &changed)?;
+            sync(&fresh)?;
+            if changed.len() <= FEW {
+                generations::sync(&records).map_err(io)?;
+                return Ok(fresh);
+            }
+        }
+        Err("more is changed than can be copied".to_owned())
+    }
+
+    fn go_on(&self, step: CommitStep) -> Result<(), String> {
+        if self.shared.is_given_up.load(Ordering::SeqCst) {
+            return Err("it was given up".to_owned());
+        }
+        self.probe.reach(step)?;
+        check_space(&self.folder, 0)
+    }
+}
+
+/// Writes all records anew while nobody changes any. The new generation counts when the mark says so; where this fails, it
+/// is the old one still.
+pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: &Database) -> Result<Database, String> {
+    let generation = generations::next(folder).map_err(|cause| cause.to_string())?;
+    let records = records_of(folder, generation);
+    generations::create(&records).map_err(|cause| cause.to_string())?;
+    let mut fresh = open_fresh(&records, generation, cache_bytes)?;
+    fill(&old.tree, &mut fresh, || Ok(()))?;
+    Changed(BTreeSet::new()).complete(old, &mut fresh)?;
+    generations::sync(&records).map_err(|cause| cause.to_string())?;
+    Ok(fresh)
+}
+
+fn open_fresh(records: &Path, generation: u64, cache_bytes: u64) -> Result<Database, String> {
+    let tree = opening::open_tree(records, cache_bytes).map_err(|cause| cause.to_string())?;
+    let file = OpenOptions::new().write(true).open(records.join(DATABASE)).map_err(|cause| cause.to_string())?;
+    Ok(Database { tree, file, commits: 0, generation, tally: Tally::default() })
+}
+
+/// Copies all records but the number of the last batch, in the order of their keys; asks `go_on` now and then.
+///
+/// One by one and not in batches: sled lets nobody into any database of the process while it writes a batch.
+fn fill(old: &sled::Tree, fresh: &mut Database, mut go_on: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+    let mut from = Bound::Unbounded;
+    let mut synced = 0;
+    loop {
+        go_on()?;
+        let mut last = None;
+        for entry in old.range((from, Bound::Unbounded)).take(SLICE) {
+            let (key, value) = entry.map_err(|cause| cause.to_string())?;
+            put(fresh, &key, Some(&value))?;
+            last = Some(key);
+        }
+        let Some(last) = last else { break };
+        from = Bound::Excluded(last);
+        if fresh.tally.bytes - synced >= SYNC_BYTES {
+            synced = fresh.tally.bytes;
+            sync(fresh)?;
+        }
+    }
+    sync(fresh)
+}
+
+fn copy_changed(old: &sled::Tree, fresh: &mut Database, changed: &BTreeSet<Vec<u8>>) -> Result<(), String> {
+    for key in changed {
+        let value = old.get(key).map_err(|cause| cause.to_string())?;
+        put(fresh, key, value.as_deref())?;
+    }
+    Ok(())
+}
+
+fn put(fresh: &mut Database, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+    if key == COMMITS {
+        return Ok(());
+    }
+    let before = match value {
+        Some(value) => fresh.tree.insert(key, value),
+        None => fresh.tree.remove(key),
+    };
+    let before = before.map_err(|cause| cause.to_string())?;
+    fresh.tally.replace(key, before.as_deref(), value);
+    Ok(())
+}
+
+/// Nobody else has this database yet, so nobody else's flush is in the way.
+fn sync(fresh: &Database) -> Result<(), String> {
+    fresh.tree.flush().map_err(|cause| cause.to_string())?;
+    rustix::fs::fdatasync(&fresh.file).map_err(|cause| cause.to_string())
+}
+
+/// A rewriting that filled the disk would take the old database down with it.
+fn check_space(folder: &Path, bytes: u64) -> Result<(), String> {
+    let disk = rustix::fs::statvfs(folder).map_err(|cause| cause.to_string())?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let needed = bytes.saturating_add(RESERVE);
+    if free < needed {
+        return Err(format!("the disk has {free} bytes left, and {needed} are needed"));
+    }
+    Ok(())
 }

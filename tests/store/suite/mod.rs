@@ -368,6 +368,8 @@ pub(crate) fn the_sweeper_removes_what_is_over_and_nothing_else(store: &Shared) 
     answer(store.end_all("bob", BEGIN));
     answer(store.revoke_grant(ended.id, after(10)));
 
+    // Nor with a clock that went back.
+    assert_eq!(sweep(store, Timestamp::default(), 1000), Swept { removed: 0, is_at_end: true });
     assert_eq!(sweep(store, after(59), 1000), Swept { removed: 0, is_at_end: true });
     assert_eq!(sweep(store, after(60), 1000), Swept { removed: 1, is_at_end: true });
     assert_eq!(answer(store.read_code(code.id)), None);

@@ -1,0 +1,54 @@
+//! The thread beside the committer: what takes long and nobody waits for.
+//!
+//! One for as long as the store is open, for glibc gives each thread memory of its own and hardly takes any back: with a
+//! new thread for every rewriting a store of a million grants would grow by a hundred MiB each time.
+
+use std::io;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+
+type Task = Box<dyn FnOnce() + Send>;
+
+/// A thread that does one thing after the other. Started when there is something to do; dropping it waits until all is
+/// done.
+#[derive(Default)]
+pub(super) struct Helper(Option<(Sender<Task>, JoinHandle<()>)>);
+
+impl Helper {
+    /// Has a task done after those before it.
+    pub(super) fn have(&mut self, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let mut task: Task = Box::new(task);
+        if let Some((tasks, _)) = &self.0 {
+            match tasks.send(task) {
+                Ok(()) => return Ok(()),
+                // A task panicked, and the thread with it.
+                Err(refused) => task = refused.0,
+            }
+        }
+        let (tasks, received) = mpsc::channel::<Task>();
+        let thread = thread::Builder::new().name("store helper".to_owned()).spawn(move || {
+            for task in received {
+                task();
+            }
+        })?;
+        // The thread has just begun to listen.
+        let _ = tasks.send(task);
+        self.0 = Some((tasks, thread));
+        Ok(())
+    }
+
+    /// Waits until all is done.
+    pub(super) fn wait(&mut self) {
+        if let Some((tasks, thread)) = self.0.take() {
+            drop(tasks);
+            // A panic of the thread was told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.wait();
+    }
+}

@@ -1,0 +1,331 @@
+//! What sled would change of its file when it opens it, kept until it is known whether it was right to.
+//!
+//! sled takes damage for the torn end of its log: it stops reading there and overwrites what comes after. Only afterwards
+//! can it be judged whether something is gone that was promised. So what it might overwrite is copied before. That is
+//! little: the segments that were being written when all ended, and those in which something is not as sled writes it.
+//! Reading the rest of the log once more, which tells them apart, is cheap; copying all of it was not.
+//!
+//! The format of the log is that of sled 0.34.7: segments of 512 KiB; at the head of each a checksum, its place in the log
+//! and how far the log was written by then; then messages, each with a checksum, kind, length, segment and page.
+//! Should this misread one, too little is copied, and a damaged file is refused all the same.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+/// sled's part of a log, in bytes.
+const SEGMENT: u64 = 512 * 1024;
+
+/// The head of a segment, in bytes.
+const HEAD: usize = 20;
+
+/// Where no message fits any more, in bytes before the end of a segment.
+const SMALLEST_REST: usize = 32;
+
+/// How many segments before the last known end of the log may hold its torn end: a batch takes far less than one.
+const SEGMENTS_OF_AN_END: u64 = 2;
+
+const KIND_TORN: u8 = 0;
+const KIND_CAP: u8 = 2;
+const LAST_KIND: u8 = 11;
+
+/// The copy.
+const KEPT: &str = "before-opening";
+
+/// The same while it is being written.
+const KEPT_IN_PART: &str = "before-opening.part";
+
+/// What the copy starts with.
+const TITLE: &[u8; 16] = b"jotsmith parts 1";
+
+/// Keeps a copy of what sled may overwrite of the database file.
+pub(super) fn keep(folder: &Path, database: &Path) -> io::Result<()> {
+    let file = match File::open(database) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let records = database.parent().unwrap_or(folder);
+    let part = folder.join(KEPT_IN_PART);
+    let mut to = BufWriter::new(File::create(&part)?);
+    to.write_all(TITLE)?;
+    to.write_all(&file.metadata()?.len().to_le_bytes())?;
+    let mut buffer = Vec::new();
+    for place in endangered(&file, snapshot_end(records)?)? {
+        read_segment(&file, place, &mut buffer)?;
+        to.write_all(&place.to_le_bytes())?;
+        to.write_all(&(buffer.len() as u64).to_le_bytes())?;
+        to.write_all(&buffer)?;
+    }
+    // On the disk before it has the name by which it would be brought back: half a copy must never be.
+    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    fs::rename(&part, folder.join(KEPT))?;
+    File::open(folder)?.sync_all()
+}
+
+/// Removes the copy.
+pub(super) fn forget(folder: &Path) -> io::Result<()> {
+    remove_if_there(&folder.join(KEPT))
+}
+
+/// Brings back what an opening left behind that did not end well. Nothing was answered since it was made. Whether there
+/// was anything to bring back.
+pub(super) fn put_back(folder: &Path, database: &Path) -> io::Result<bool> {
+    remove_if_there(&folder.join(KEPT_IN_PART))?;
+    let kept = folder.join(KEPT);
+    let file = match File::open(&kept) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    let mut from = BufReader::new(file);
+    let mut title = [0; TITLE.len()];
+    if from.read_exact(&mut title).is_ok() && title == *TITLE {
+        let to = OpenOptions::new().write(true).open(database)?;
+        to.set_len(number(&mut from)?)?;
+        let mut buffer = Vec::new();
+        while let Some(place) = next_number(&mut from)? {
+            buffer.resize(usize::try_from(number(&mut from)?.min(SEGMENT)).unwrap_or_default(), 0);
+            from.read_exact(&mut buffer)?;
+            to.write_all_at(&buffer, place)?;
+        }
+        to.sync_all()?;
+        fs::remove_file(kept)?;
+    } else {
+        // An earlier version's: the whole file.
+        fs::rename(kept, database)?;
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(true)
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+fn number(from: &mut impl io::Read) -> io::Result<u64> {
+    next_number(from)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+fn next_number(from: &mut impl io::Read) -> io::Result<Option<u64>> {
+    let mut bytes = [0; 8];
+    match from.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(u64::from_le_bytes(bytes))),
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Up to which place in the log the latest snapshot knows all; it stands in its name.
+fn snapshot_end(records: &Path) -> io::Result<u64> {
+    let mut end = 0;
+    for entry in fs::read_dir(records)? {
+        let name = PathBuf::from(entry?.file_name());
+        let digits = name.to_str().and_then(|name| name.strip_prefix("snap."));
+        end = end.max(digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0));
+    }
+    Ok(end)
+}
+
+/// The places in the file of the segments that sled may overwrite though something lives in them, where it reads the log
+/// from `from` on.
+fn endangered(file: &File, from: u64) -> io::Result<Vec<u64>> {
+    let mut endangered = Vec::new();
+    let mut read_by_sled = Vec::new();
+    let mut buffer = Vec::new();
+    for place in (0..file.metadata()?.len()).step_by(usize::try_from(SEGMENT).unwrap_or(usize::MAX)) {
+        match head(file, place)? {
+            Some(head) if head.begin >= from / SEGMENT * SEGMENT => read_by_sled.push((place, head)),
+            Some(_) => {}
+            None => {
+                read_segment(file, place, &mut buffer)?;
+                if buffer.iter().any(|byte| *byte != 0) {
+                    endangered.push(place);
+                }
+            }
+        }
+    }
+    let end = read_by_sled.iter().map(|(_, head)| head.end).max().unwrap_or(0);
+    let begin_of_end = (end / SEGMENT).saturating_sub(SEGMENTS_OF_AN_END) * SEGMENT;
+    for (place, head) in read_by_sled {
+        let is_at_end = head.begin >= begin_of_end;
+        if !is_at_end {
+            read_segment(file, place, &mut buffer)?;
+        }
+        if is_at_end || !is_whole(&buffer, head.begin / SEGMENT) {
+            endangered.push(place);
+        }
+    }
+    Ok(endangered)
+}
+
+/// What the head of a segment says.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    /// Its own place in the log.
+    begin: u64,
+    /// How far the log was written when the segment was begun.
+    end: u64,
+}
+
+fn head(file: &File, place: u64) -> io::Result<Option<Head>> {
+    let mut bytes = [0; HEAD];
+    match file.read_exact_at(&mut bytes, place) {
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let (sum, rest) = bytes.split_at(4);
+    if u32_of(sum) != !crc32fast::hash(rest) {
+        return Ok(None);
+    }
+    let place_of = |bytes: &[u8]| u64_of(bytes) ^ 0x7FFF_FFFF_FFFF_FFFF;
+    // Where nothing was written yet it is minus one.
+    let end = i64::try_from(place_of(&rest[8..])).ok().and_then(|end| u64::try_from(end).ok()).unwrap_or(0);
+    Ok(Some(Head { begin: place_of(&rest[..8]), end }))
+}
+
+fn read_segment(file: &File, place: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.resize(usize::try_from(SEGMENT).unwrap_or_default(), 0);
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], place + read as u64)? {
+            0 => break,
+            bytes => read += bytes,
+        }
+    }
+    buffer.truncate(read);
+    Ok(())
+}
+
+/// Whether every message in a segment of this number is as it was written, up to where sled ended it.
+fn is_whole(segment: &[u8], number: u64) -> bool {
+    let mut rest = segment.get(HEAD..).unwrap_or_default();
+    while rest.len() >= SMALLEST_REST {
+        match message(rest, number) {
+            Some((KIND_CAP, _)) => return true,
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    segment.len() as u64 == SEGMENT
+}
+
+/// The kind of the message that these bytes begin with, and what comes after it; none, where it is not one of this
+/// segment, or not as it was written.
+fn message(bytes: &[u8], segment: u64) -> Option<(u8, &[u8])> {
+    let (sum, rest) = bytes.split_at_checked(4)?;
+    let (kind, after_kind) = rest.split_first()?;
+    let (length, after_length) = varint(after_kind)?;
+    let (number, after_number) = varint(after_length)?;
+    let (_page, body) = varint(after_number)?;
+    let (body, after) = body.split_at_checked(usize::try_from(length).ok()?)?;
+    let header = &rest[..rest.len() - body.len() - after.len()];
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(body);
+    hasher.update(header);
+    let is_sound = !hasher.finalize() == u32_of(sum) && number == segment && (KIND_TORN + 1..=LAST_KIND).contains(kind);
+    is_sound.then_some((*kind, after))
+}
+
+/// sled's numbers of one to nine bytes, and what comes after.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let first = u64::from(*first);
+    let (length, base) = match first {
+        0..=240 => return Some((first, rest)),
+        241..=248 => {
+            let (second, rest) = rest.split_first()?;
+            return Some((240 + 256 * (first - 241) + u64::from(*second), rest));
+        }
+        249 => {
+            let (two, rest) = rest.split_at_checked(2)?;
+            return Some((2288 + 256 * u64::from(two[0]) + u64::from(two[1]), rest));
+        }
+        _ => (usize::try_from(first - 247).ok()?, [0; 8]),
+    };
+    let (number, rest) = rest.split_at_checked(length)?;
+    let mut bytes = base;
+    bytes[..length].copy_from_slice(number);
+    Some((u64::from_le_bytes(bytes), rest))
+}
+
+fn u32_of(bytes: &[u8]) -> u32 {
+    bytes.try_into().map_or(0, u32::from_le_bytes)
+}
+
+fn u64_of(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A log of a few segments that sled wrote.
+    fn log() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tree = sled::Config::new().path(folder.path()).flush_every_ms(None).open().expect("it opens");
+        for number in 0..30_000_u32 {
+            tree.insert(number.to_be_bytes(), vec![7; 200]).expect("inserted");
+        }
+        tree.flush().expect("flushed");
+        drop(tree);
+        let database = folder.path().join("db");
+        (folder, database)
+    }
+
+    #[test]
+    fn of_a_log_as_sled_writes_it_only_the_end_is_kept() {
+        let (_folder, database) = log();
+        let file = File::open(&database).expect("there");
+        let segments = file.metadata().expect("there").len() / SEGMENT;
+        assert!(segments > 20, "{segments}");
+        let kept = endangered(&file, 0).expect("readable");
+        assert!((1..=6).contains(&kept.len()), "{kept:?} of {segments}");
+    }
+
+    #[test]
+    fn a_segment_in_which_anything_is_not_as_it_was_written_is_kept() {
+        let (_folder, database) = log();
+        let whole = fs::read(&database).expect("readable");
+        let segment = usize::try_from(SEGMENT).expect("small");
+        for place in [0, 5, 12, 19, 20, 25, 3000, 100_000, 400_000] {
+            let mut spoilt = whole.clone();
+            spoilt[segment + place] ^= 4;
+            fs::write(&database, spoilt).expect("written");
+            let kept = endangered(&File::open(&database).expect("there"), 0).expect("readable");
+            assert!(kept.contains(&SEGMENT), "a bit at {place} of the second segment: {kept:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_at_its_place() {
+        let (records, database) = log();
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = fs::read(&database).expect("readable");
+        keep(folder.path(), &database).expect("kept");
+        let mut spoilt = whole.clone();
+        for place in endangered(&File::open(&database).expect("there"), 0).expect("readable") {
+            let place = usize::try_from(place).expect("small");
+            spoilt[place..].iter_mut().take(1000).for_each(|byte| *byte = 0);
+        }
+        assert_ne!(spoilt, whole);
+        spoilt.truncate(whole.len() - 100);
+        fs::write(&database, spoilt).expect("written");
+        assert!(put_back(folder.path(), &database).expect("brought back"));
+        assert!(fs::read(&database).expect("readable") == whole, "something is not as it was");
+        assert!(!put_back(folder.path(), &database).expect("nothing there"), "it was brought back twice");
+        drop(records);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = (message(&bytes, 3), varint(&bytes), is_whole(&bytes, 3));
+        }
+    }
+}
