@@ -5,15 +5,27 @@
 
 pub mod base64url;
 pub mod clock;
+#[cfg(feature = "server")]
 pub mod digest;
+#[cfg(feature = "server")]
 pub mod duration;
+#[cfg(feature = "server")]
 pub mod id;
+#[cfg(feature = "server")]
 pub mod keyed_digest;
+#[cfg(feature = "server")]
 pub mod network;
+#[cfg(feature = "server")]
 pub mod password_hash;
+#[cfg(feature = "server")]
 pub mod random;
+#[cfg(feature = "server")]
 pub mod sealing;
+#[cfg(feature = "server")]
 pub mod secret;
+#[cfg(feature = "server")]
 pub mod slow_hash;
+#[cfg(feature = "server")]
 pub mod storage;
+#[cfg(feature = "server")]
 pub mod verified_secrets;

@@ -90,16 +90,36 @@ pub fn verify<C: DeserializeOwned>(
     keys: &VerificationKeys,
     expected: &Expectation<'_>,
 ) -> Result<C, JwsRefused> {
+    let claims = verify_json(token, keys, expected)?;
+    serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
+}
+
+/// Verifies a token and gives the JSON text of its claims, which is an object, or says why it is not accepted.
+pub fn verify_json(token: &str, keys: &VerificationKeys, expected: &Expectation<'_>) -> Result<Vec<u8>, JwsRefused> {
+    let payload = signed_payload(token, keys, expected.algorithms, Some(expected.typ))?;
+    let claims = json_object(payload).ok_or(JwsRefused::MalformedClaims)?;
+    let registered: RegisteredClaims = serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)?;
+    registered.check(expected)?;
+    Ok(claims)
+}
+
+/// The payload, still encoded, of a JWS that one of `keys` has signed. No `typ`: any, for vectors that are no tokens.
+pub(super) fn signed_payload<'t>(
+    token: &'t str,
+    keys: &VerificationKeys,
+    algorithms: &[Algorithm],
+    typ: Option<TokenType>,
+) -> Result<&'t str, JwsRefused> {
     let parts = Parts::of(token)?;
     let header: Header = read(parts.header)?;
     if header.crit {
         return Err(JwsRefused::Critical);
     }
-    if !header.typ.is_some_and(|typ| expected.typ.is_meant_by(&typ)) {
+    if typ.is_some_and(|typ| !header.typ.is_some_and(|said| typ.is_meant_by(&said))) {
         return Err(JwsRefused::WrongType);
     }
     let algorithm = header.alg.parse().map_err(|_| JwsRefused::AlgorithmNotAllowed)?;
-    if !expected.algorithms.contains(&algorithm) {
+    if !algorithms.contains(&algorithm) {
         return Err(JwsRefused::AlgorithmNotAllowed);
     }
     let key = keys.find(&header.kid.ok_or(JwsRefused::NoKid)?).ok_or(JwsRefused::UnknownKey)?;
@@ -109,10 +129,7 @@ pub fn verify<C: DeserializeOwned>(
     if !key.has_signed(parts.signing_input, parts.signature) {
         return Err(JwsRefused::BadSignature);
     }
-    let claims = json_object(parts.payload).ok_or(JwsRefused::MalformedClaims)?;
-    let registered: RegisteredClaims = serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)?;
-    registered.check(expected)?;
-    serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
+    Ok(parts.payload)
 }
 
 /// What a token says, believed by nobody: for showing it to a person.
