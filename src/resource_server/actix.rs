@@ -245,3 +245,131 @@ impl ResponseError for Denied {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_web::body::to_bytes;
+    use actix_web::{App, test};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::foundation::clock::{ManualClock, Timestamp};
+    use crate::keys::algorithm::Algorithm;
+    use crate::keys::jwk::JwkSet;
+    use crate::keys::signing_key::{SigningKey, generate};
+    use crate::keys::token_type::TokenType;
+    use crate::resource_server::scripted::{self, Script};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const API: &str = "https://api.example.com/notes";
+
+    struct Read;
+
+    impl RequiredScope for Read {
+        const SCOPE: &'static str = "read";
+    }
+
+    struct Site {
+        key: SigningKey,
+        protection: Protection,
+    }
+
+    /// An API; `has_keys`: whether the issuer can be reached.
+    fn site(has_keys: bool) -> Site {
+        let key = SigningKey::from_pem(generate(Algorithm::EdDsa).as_bytes(), Algorithm::EdDsa, None);
+        let key = key.expect("a key of ours");
+        let script = Script::default();
+        if has_keys {
+            let set = JwkSet { keys: vec![key.public_jwk().clone()] };
+            script.answer(scripted::ok(serde_json::to_string(&set).expect("JSON")));
+        }
+        let builder = Verifier::builder("https://login.example.com", API).jwks_uri("https://login.example.com/keys");
+        let verifier = builder.clock(Arc::new(ManualClock::at(NOW))).fetcher(script).build().expect("a verifier");
+        let resource = ProtectedResource::new(API, verifier.issuer()).expect("a resource");
+        let protection = Protection::new(verifier).with_metadata(resource);
+        Site { key, protection }
+    }
+
+    impl Site {
+        fn token(&self, scope: &str) -> String {
+            let claims = json!({ "iss": "https://login.example.com", "aud": API, "sub": "alice", "client_id": "app",
+                "jti": "j", "iat": NOW.as_seconds(), "exp": NOW.as_seconds() + 300, "scope": scope });
+            format!("Bearer {}", self.key.sign(TokenType::AccessToken, &claims).expect("a token"))
+        }
+
+        async fn get(&self, target: &str, authorization: &[&str]) -> (u16, String, Value) {
+            let app = App::new()
+                .configure(|config| self.protection.configure(config))
+                .route("/notes", web::get().to(async |token: Authorized<Read>| token.subject().to_owned()))
+                .route("/any", web::get().to(async |_: Authorized| "any"))
+                .route("/late", web::get().to(async |token: Authorized| token.require("write").map(|()| "late")));
+            let app = test::init_service(app).await;
+            let mut request = test::TestRequest::get().uri(target);
+            for value in authorization {
+                request = request.append_header((AUTHORIZATION, *value));
+            }
+            let response = test::call_service(&app, request.to_request()).await;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let body = to_bytes(response.into_body()).await.unwrap_or_default();
+            let header = headers.get(WWW_AUTHENTICATE).map_or("", |value| value.to_str().expect("ASCII")).to_owned();
+            (status, header, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_of_rfc_6750_section_3_1_is_given_where_it_belongs() {
+        let site = site(true);
+        let (read, nothing) = (site.token("read"), site.token(""));
+        let (read, nothing) = (read.as_str(), nothing.as_str());
+        for (target, authorization, status, error) in [
+            ("/notes", &[read][..], 200, None),
+            ("/any", &[nothing], 200, None),
+            ("/notes", &[], 401, None),
+            ("/notes", &["Basic YTpi"], 401, None),
+            ("/notes?access_token=a", &[], 401, None),
+            ("/notes", &["Bearer a b"], 400, Some("invalid_request")),
+            ("/notes", &[read, read], 400, Some("invalid_request")),
+            ("/notes?access_token=a", &[read], 400, Some("invalid_request")),
+            ("/notes", &["Bearer a.b.c"], 401, Some("invalid_token")),
+            ("/notes", &[nothing], 403, Some("insufficient_scope")),
+            ("/late", &[read], 403, Some("insufficient_scope")),
+        ] {
+            let (got, header, body) = site.get(target, authorization).await;
+            assert_eq!((got, body["error"].as_str()), (status, error), "{target} {authorization:?} {body}");
+            assert_eq!(header.is_empty(), status == 200, "{header}");
+            if status != 200 {
+                assert!(header.starts_with(r#"Bearer realm="https://api.example.com/notes""#), "{header}");
+                let said = error.map(|error| format!(r#" error="{error}","#));
+                assert_eq!(header.contains(" error="), error.is_some(), "{header}");
+                assert!(said.is_none_or(|said| header.contains(&said)), "{header}");
+                let place = "https://api.example.com/.well-known/oauth-protected-resource/notes";
+                assert!(header.ends_with(&format!(r#"resource_metadata="{place}""#)), "{header}");
+                assert_eq!(header.contains(r#"scope="read""#), target.starts_with("/notes"), "{header}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_metadata_are_at_the_place_that_the_header_names() {
+        let (status, _, body) = site(true).get("/.well-known/oauth-protected-resource/notes", &[]).await;
+        assert_eq!((status, body["resource"].as_str()), (200, Some(API)));
+    }
+
+    #[tokio::test]
+    async fn without_keys_the_answer_is_503_and_asks_for_no_other_token() {
+        let site = site(false);
+        let (status, header, _) = site.get("/notes", &[&site.token("read")]).await;
+        assert_eq!((status, header.as_str()), (503, ""));
+        assert!(!site.protection.is_ready());
+    }
+
+    #[tokio::test]
+    async fn an_application_without_protection_lets_nobody_in() {
+        let app = App::new().route("/", web::get().to(async |_: Authorized| "in"));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::get().uri("/").append_header((AUTHORIZATION, site(true).token("read")));
+        assert_eq!(test::call_service(&app, request.to_request()).await.status(), 500);
+    }
+}

@@ -24,6 +24,7 @@ mod offline_verification;
 mod pages;
 mod refresh;
 mod reload;
+mod resource_servers;
 mod sessions;
 mod signals;
 mod store;
