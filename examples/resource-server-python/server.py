@@ -25,7 +25,7 @@ def keys_of(issuer):
         metadata = json.load(answer)
     if metadata["issuer"] != issuer:
         raise ValueError(f"these are the metadata of {metadata['issuer']}")
-    # Fetched when they are needed, kept for five minutes, and again for an unknown `kid`.
+    # Fetched when they are needed, kept for five minutes, and again for an unknown `kid`, at most every 30 seconds.
     return jwt.PyJWKClient(metadata["jwks_uri"], timeout=5)
 
 

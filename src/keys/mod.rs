@@ -7,6 +7,8 @@ pub mod jwk;
 #[cfg(feature = "server")]
 pub mod jwks;
 pub mod jws;
+#[cfg(test)]
+mod jws_vectors;
 #[cfg(feature = "server")]
 pub mod key_files;
 #[cfg(feature = "server")]

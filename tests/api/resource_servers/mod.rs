@@ -42,7 +42,7 @@ fn server() -> (TestServer, [Forger; 2]) {
 }
 
 /// What is sent as `Authorization`, and the status of an API that follows RFC 6750 §3.1, and of Apache, which answers 403
-/// to every good signature that its rules do not let in.
+/// where issuer or audience is wrong, and 401 where the scope is.
 struct Case {
     name: &'static str,
     authorization: Option<String>,
@@ -52,6 +52,11 @@ struct Case {
 
 fn case(name: &'static str, token: &str, status: u16) -> Case {
     Case { name, authorization: Some(format!("Bearer {token}")), status, by_apache: status }
+}
+
+/// A case of a good token whose scope does not do.
+fn without_scope(name: &'static str, token: &str) -> Case {
+    Case { by_apache: 401, ..case(name, token, 403) }
 }
 
 /// A case that Apache's rules refuse, and not its module.
@@ -91,10 +96,12 @@ async fn cases(server: &TestServer, [old, new]: &[Forger; 2]) -> Vec<Case> {
         ruled_out("for another audience", &server.access_token("&resource=https://other.example.com").await, 401),
         ruled_out("for no audience", &new.sign(&head, &without(&good, "aud")), 401),
         ruled_out("of another issuer", &new.sign(&head, &with("iss", json!("https://login.example.com"))), 401),
-        ruled_out("without the scope", &server.access_token("&scope=write").await, 403),
-        ruled_out("with a longer word as scope", &new.sign(&head, &with("scope", json!("reader"))), 403),
-        ruled_out("an ID token", &new.sign(&head_with("typ", json!("JWT")), &good), 401),
-        ruled_out("without a type", &new.sign(&without(&head, "typ"), &good), 401),
+        without_scope("without the scope", &server.access_token("&scope=write").await),
+        without_scope("with a longer word as scope", &new.sign(&head, &with("scope", json!("reader")))),
+        without_scope("without any scope", &new.sign(&head, &without(&good, "scope"))),
+        case("with more scope than is needed", &server.access_token("&scope=read+write").await, 200),
+        case("an ID token", &new.sign(&head_with("typ", json!("JWT")), &good), 401),
+        case("without a type", &new.sign(&without(&head, "typ"), &good), 401),
         case("other claims under the old signature", &tokens::with_claims(&after, &with("sub", json!("root"))), 401),
         case("a changed signature", &format!("{signed}.{}", tokens::changed(signature)), 401),
         case("no signature", &format!("{signed}."), 401),

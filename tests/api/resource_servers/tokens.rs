@@ -5,8 +5,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use jotsmith::foundation::base64url;
 use jotsmith::keys::algorithm::Algorithm;
-use jotsmith::keys::signing_key::SigningKey;
-use jotsmith::keys::{pem, signing_key};
+use jotsmith::keys::signing_key::{self, SigningKey};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use crate::harness::TestKey;
@@ -30,7 +31,7 @@ impl Forger {
     }
 
     fn of_pem(text: &[u8], kid: &str) -> Self {
-        let der = pem::decode_pkcs8(text).expect("a key of ours");
+        let der = PrivatePkcs8KeyDer::from_pem_slice(text).expect("a key of ours");
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der());
         let key = SigningKey::from_pem(text, Algorithm::Es256, None).expect("a key of ours");
         let jwk = serde_json::to_string(key.public_jwk()).expect("JSON");
