@@ -54,10 +54,13 @@ fn raw_key(key: &SigningKey) -> ParsedPublicKey {
     let jwk: Value = serde_json::to_value(key.public_jwk()).expect("JSON");
     let member = |name: &str| base64url::decode(jwk[name].as_str().expect("a member")).expect("base64url");
     match key.algorithm() {
-        Algorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4], &*member("x"), &*member("y")].concat()),
+        Algorithm::Es256 => {
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4], &*member("x"), &*member("y")].concat())
+        }
         Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, member("x")),
-        Algorithm::Rs256 => RsaPublicKeyComponents { n: member("n"), e: member("e") }
-            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256),
+        Algorithm::Rs256 => {
+            RsaPublicKeyComponents { n: member("n"), e: member("e") }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        }
     }
     .expect("a public key")
 }

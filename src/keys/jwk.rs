@@ -11,9 +11,9 @@ use aws_lc_rs::signature::{
 use jsonwebtoken::Algorithm as JoseAlgorithm;
 #[cfg(feature = "server")]
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, KeyOperations, PublicKeyUse};
 #[cfg(feature = "server")]
 use jsonwebtoken::jwk::ThumbprintHash;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, KeyOperations, PublicKeyUse};
 pub use jsonwebtoken::jwk::{Jwk, JwkSet};
 use serde::Deserialize;
 use serde_json::Value;
@@ -218,7 +218,9 @@ mod tests {
             keys.0.into_iter().map(|key| key.kid).collect::<Vec<_>>()
         };
         assert_eq!(kids(with("kid", "own")), ["own"]);
-        for (name, value) in [("use", "enc"), ("alg", "PS256"), ("alg", "RS1"), ("kty", "AKP"), ("n", "="), ("n", "AQAB")] {
+        for (name, value) in
+            [("use", "enc"), ("alg", "PS256"), ("alg", "RS1"), ("kty", "AKP"), ("n", "="), ("n", "AQAB")]
+        {
             assert_eq!(kids(with(name, value)), [""; 0], "{name} {value}");
         }
         for (key_ops, expected) in [(json!(["verify"]), &["own"][..]), (json!(["sign"]), &[]), (json!([]), &[])] {

@@ -203,7 +203,10 @@ pub struct Denied(Why);
 
 #[derive(Debug)]
 enum Why {
-    Denial { denial: Denial, header: Option<String> },
+    Denial {
+        denial: Denial,
+        header: Option<String>,
+    },
     /// Nothing protects this application: nobody comes in.
     NotConfigured,
 }

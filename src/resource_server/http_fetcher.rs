@@ -124,3 +124,76 @@ fn failed(error: reqwest::Error) -> FetchFailed {
     let causes = iter::successors(error.source(), |&cause| cause.source());
     FetchFailed(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::mpsc::{self, Receiver};
+
+    use super::*;
+
+    /// A server that gives everybody `answer`, and what it was asked for; without an answer it says nothing.
+    fn server(answer: Option<&'static str>) -> (String, Receiver<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let (sender, asked) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut silent = Vec::new();
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let lines = BufReader::new(stream.try_clone().expect("a stream")).lines().map_while(Result::ok);
+                if sender.send(lines.take_while(|line| !line.is_empty()).collect()).is_err() {
+                    return;
+                }
+                match answer {
+                    Some(answer) => drop(stream.write_all(answer.as_bytes())),
+                    None => silent.push(stream),
+                }
+            }
+        });
+        (address, asked)
+    }
+
+    async fn fetch(fetcher: &HttpFetcher, url: &str) -> Result<FetchAnswer, FetchFailed> {
+        fetcher.fetch(FetchRequest { url, if_none_match: Some("\"a\"") }).await
+    }
+
+    #[tokio::test]
+    async fn status_validator_and_lifetime_come_with_the_body() {
+        let (url, asked) = server(Some(
+            "HTTP/1.1 200 OK\r\nETag: \"b\"\r\nCache-Control: public\r\nCache-Control: max-age=9\r\nAge: 3\r\nContent-Length: 2\r\n\r\n{}",
+        ));
+        let answer = fetch(&HttpFetcher::new().expect("a client"), &url).await.expect("an answer");
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"{}"[..]));
+        assert_eq!(answer.etag.as_deref(), Some("\"b\""));
+        assert_eq!(answer.cache_control.as_deref(), Some("public, max-age=9"));
+        assert_eq!(answer.age.as_deref(), Some("3"));
+        assert!(asked.recv().expect("a request").contains(&"if-none-match: \"a\"".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_is_not_followed() {
+        let (elsewhere, asked) = server(Some("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+        let redirect = format!("HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n");
+        let (url, _) = server(Some(redirect.leak()));
+        assert_eq!(fetch(&HttpFetcher::new().expect("a client"), &url).await.map(|answer| answer.status), Ok(302));
+        assert!(asked.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_or_never_ends_is_refused() {
+        let small = HttpFetcher::with_limits(Duration::from_secs(5), 10).expect("a client");
+        let (url, _) = server(Some("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"));
+        assert!(fetch(&small, &url).await.is_ok());
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n01234567890",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n6\r\n678901\r\n0\r\n\r\n",
+        ] {
+            let refused = fetch(&small, &server(Some(answer)).0).await.expect_err("too large");
+            assert_eq!(refused.to_string(), "the answer has more than 10 bytes");
+        }
+        let impatient = HttpFetcher::with_limits(Duration::from_millis(20), 10).expect("a client");
+        let (url, _asked) = server(None);
+        assert!(fetch(&impatient, &url).await.is_err());
+    }
+}

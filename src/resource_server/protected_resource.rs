@@ -27,7 +27,9 @@ pub struct ProtectedResource {
 
 /// The identifier cannot have metadata (RFC 9728 §1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a resource with metadata is an https URL without a fragment, such as https://api.example.com/v1; http is for loopback alone")]
+#[error(
+    "a resource with metadata is an https URL without a fragment, such as https://api.example.com/v1; http is for loopback alone"
+)]
 pub struct InvalidProtectedResource;
 
 impl ProtectedResource {
@@ -122,7 +124,11 @@ mod tests {
         ] {
             let resource = resource(text);
             assert_eq!(resource.well_known_path(), format!("{NAME}{suffix}"), "{text}");
-            assert_eq!(resource.well_known_url(), format!("https://resource.example.com{NAME}{suffix}{query}"), "{text}");
+            assert_eq!(
+                resource.well_known_url(),
+                format!("https://resource.example.com{NAME}{suffix}{query}"),
+                "{text}"
+            );
         }
     }
 
@@ -148,7 +154,11 @@ mod tests {
     #[test]
     fn what_is_no_safe_address_has_no_metadata() {
         for text in ["urn:example:api", "http://api.example.com", "https://api.example.com#a", "api", ""] {
-            assert_eq!(ProtectedResource::new(text, "https://l.example").err(), Some(InvalidProtectedResource), "{text}");
+            assert_eq!(
+                ProtectedResource::new(text, "https://l.example").err(),
+                Some(InvalidProtectedResource),
+                "{text}"
+            );
         }
         assert!(ProtectedResource::new("http://127.0.0.1:3000/notes", "https://l.example").is_ok());
     }

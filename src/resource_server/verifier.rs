@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::access_token::AccessToken;
 use super::http_fetcher::{Fetch, FetchFailed, HttpFetcher};
-use super::key_cache::{KeyCache, Kept, Reason, State};
+use super::key_cache::{Kept, KeyCache, Reason, State};
 use super::key_location::{KeyLocation, SafeUrl};
 use crate::foundation::clock::{Clock, SystemClock, Timestamp};
 use crate::keys::algorithm::Algorithm;

@@ -113,7 +113,11 @@ async fn cases(server: &TestServer, [old, new]: &[Forger; 2]) -> Vec<Case> {
     ];
     // A verifier that takes `alg` from the token would take the public key for a MAC's secret.
     for secret in new.public_forms() {
-        cases.push(case("a MAC with the public key", &tokens::mac(&head_with("alg", json!("HS256")), &good, &secret), 401));
+        cases.push(case(
+            "a MAC with the public key",
+            &tokens::mac(&head_with("alg", json!("HS256")), &good, &secret),
+            401,
+        ));
     }
     cases
 }

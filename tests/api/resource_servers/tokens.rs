@@ -59,7 +59,8 @@ impl Forger {
         let der = [&SPKI[..], &point].concat();
         let base64 = base64url::encode(&der).replace('-', "+").replace('_', "/");
         let padded = format!("{base64}{}", "=".repeat((4 - base64.len() % 4) % 4));
-        let lines: Vec<&str> = padded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
+        let lines: Vec<&str> =
+            padded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"));
         vec![point, der, pem.into_bytes(), self.jwk.clone().into_bytes()]
     }
