@@ -122,7 +122,7 @@ impl KeyCache {
             State::Fresh
         } else if age < kept.lifetime {
             State::Ageing
-        } else if age >= kept.lifetime + self.keep_when_away {
+        } else if age >= kept.lifetime.saturating_add(self.keep_when_away) {
             State::Unusable
         } else if self.has_failed.load(Ordering::Acquire) {
             State::StaleAndAway

@@ -185,6 +185,12 @@ async fn a_client_that_hangs_up_ends_no_fetch_that_others_need() {
 
 #[tokio::test]
 async fn the_last_good_set_serves_while_the_issuer_is_away_and_not_beyond_the_bound() {
+    let forever = Api::with(|builder| builder.keep_when_away(Duration::MAX));
+    let own = key();
+    forever.script.answer(key_set(&[&own]));
+    assert_eq!(forever.is_good(&own).await, Ok(()));
+    assert!(forever.verifier.has_keys(), "no bound is no overflow");
+
     let api = Api::with(|builder| builder.keep_when_away(Duration::from_secs(600)));
     let key = key();
     api.script.answer(key_set(&[&key]));

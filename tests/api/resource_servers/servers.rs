@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::AUDIENCE;
@@ -17,7 +18,7 @@ use crate::harness::{free_port, tools};
 pub(super) struct Api {
     address: String,
     is_apache: bool,
-    _running: Running,
+    running: Option<Running>,
     _folder: TempDir,
 }
 
@@ -64,8 +65,7 @@ impl Api {
         tools::installed("/usr/lib/apache2/modules/mod_oauth2.so", "libapache2-mod-oauth2")?;
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(program);
-        // One process, so that its end is the end of all.
-        command.args(["-X", "-f"]).arg(example("resource-server-apache").join("apache.conf"));
+        command.args(["-DFOREGROUND", "-f"]).arg(example("resource-server-apache").join("apache.conf"));
         command.env("RUN_DIR", folder.path()).env("BACKEND", believing_backend());
         Some(Self::start_and_wait(command, issuer, folder, true))
     }
@@ -83,7 +83,19 @@ impl Api {
         } else {
             running.wait_for_output("listening on");
         }
-        Self { address: format!("http://{listen}"), is_apache, _running: running, _folder: folder }
+        Self { address: format!("http://{listen}"), is_apache, running: Some(running), _folder: folder }
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take()
+            && self.is_apache
+        {
+            // Killed, it would leave its workers.
+            running.signal(Signal::TERM);
+            running.end();
+        }
     }
 }
 
