@@ -4,7 +4,7 @@
 //! ```text
 //! cargo bench --bench resource_server
 //! ```
-#![expect(clippy::print_stdout, missing_docs, reason = "a benchmark prints, and criterion's macros document nothing")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::hint::black_box;
 use std::pin::pin;

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Not needed: keys are fetched when the first token comes. But so a wrong ISSUER is known now.
     verifier.prepare().await?;
     let metadata = ProtectedResource::new(&audience, verifier.issuer())?.scopes(&"read write".parse()?);
-    let protection = Protection::new(verifier).with_metadata(metadata);
+    let protection = Protection::new(verifier).with_metadata(&metadata);
     let server = HttpServer::new(move || {
         App::new()
             .configure(|config| protection.configure(config))

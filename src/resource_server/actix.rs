@@ -19,7 +19,7 @@
 //! const API: &str = "https://api.example.com";
 //! let verifier = Verifier::builder("https://login.example.com", API).build()?;
 //! let metadata = ProtectedResource::new(API, verifier.issuer())?;
-//! let protection = Protection::new(verifier).with_metadata(metadata);
+//! let protection = Protection::new(verifier).with_metadata(&metadata);
 //! let app = App::new()
 //!     .configure(|config| protection.configure(config))
 //!     .route("/notes", web::get().to(notes));
@@ -30,6 +30,7 @@
 //! ```
 
 use std::fmt;
+use std::future::ready;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -38,7 +39,8 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
@@ -88,7 +90,7 @@ impl Protection {
 
     /// Serves the metadata of the resource and names them to everybody who is refused (RFC 9728 §5.1).
     #[must_use]
-    pub fn with_metadata(self, resource: ProtectedResource) -> Self {
+    pub fn with_metadata(self, resource: &ProtectedResource) -> Self {
         let verifier = self.0.verifier.clone();
         let challenge = WwwAuthenticate::new(verifier.audience(), Some(&resource.well_known_url()));
         let metadata = Metadata { path: resource.well_known_path(), document: resource.to_json().into() };
@@ -101,7 +103,7 @@ impl Protection {
         config.app_data(self.clone());
         if let Some(metadata) = &self.0.metadata {
             let document = metadata.document.clone();
-            config.route(&metadata.path, web::get().to(move || metadata_answer(document.clone())));
+            config.route(&metadata.path, web::get().to(move || ready(metadata_answer(document.clone()))));
         }
     }
 
@@ -111,7 +113,7 @@ impl Protection {
     }
 
     async fn authorize(&self, request: &HttpRequest, scope: &'static str) -> Result<AccessToken, Denied> {
-        let lines = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+        let lines = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
         let token = match presented_token(lines, request.query_string()) {
             Presented::Token(token) => token,
             Presented::Nothing => return Err(self.denied(Denial::NoToken, scope)),
@@ -134,7 +136,7 @@ impl Protection {
     }
 }
 
-async fn metadata_answer(document: Bytes) -> HttpResponse {
+fn metadata_answer(document: Bytes) -> HttpResponse {
     // RFC 9728 §3.2. Any page may read it: it is public and the same for all.
     HttpResponse::Ok()
         .content_type("application/json")
@@ -291,7 +293,7 @@ mod tests {
         let builder = Verifier::builder("https://login.example.com", API).jwks_uri("https://login.example.com/keys");
         let verifier = builder.clock(Arc::new(ManualClock::at(NOW))).fetcher(script).build().expect("a verifier");
         let resource = ProtectedResource::new(API, verifier.issuer()).expect("a resource");
-        let protection = Protection::new(verifier).with_metadata(resource);
+        let protection = Protection::new(verifier).with_metadata(&resource);
         Site { key, protection }
     }
 

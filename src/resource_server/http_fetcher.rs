@@ -118,7 +118,6 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 /// What went wrong with the causes below it: the lowest one is what a person can mend.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn failed(error: reqwest::Error) -> FetchFailed {
     let error = error.without_url();
     let causes = iter::successors(error.source(), |&cause| cause.source());

@@ -118,7 +118,7 @@ impl KeyCache {
     pub(super) fn state(&self, kept: &Kept, now: Timestamp) -> State {
         // A clock that went back says nothing about the age.
         let Some(age) = (now >= kept.fetched_at).then(|| now.since(kept.fetched_at)) else { return State::Stale };
-        if age < kept.lifetime - kept.lifetime / 5 {
+        if age < kept.lifetime / 5 * 4 {
             State::Fresh
         } else if age < kept.lifetime {
             State::Ageing

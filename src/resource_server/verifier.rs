@@ -116,7 +116,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Allows these algorithms alone (RFC 8725 §3.1). Otherwise ES256, RS256 and EdDSA, each for keys of its own kind.
+    /// Allows these algorithms alone (RFC 8725 §3.1). Otherwise ES256, RS256 and `EdDSA`, each for keys of its own kind.
     pub fn algorithms(mut self, algorithms: impl Into<Vec<Algorithm>>) -> Self {
         self.algorithms = algorithms.into();
         self
