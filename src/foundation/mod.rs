@@ -16,6 +16,8 @@ pub mod keyed_digest;
 #[cfg(feature = "server")]
 pub mod network;
 #[cfg(feature = "server")]
+pub mod once;
+#[cfg(feature = "server")]
 pub mod password_hash;
 #[cfg(feature = "server")]
 pub mod random;

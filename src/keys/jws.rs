@@ -11,8 +11,8 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
-use super::jwk::VerificationKeys;
+use super::algorithm::{Algorithm, is_named};
+use super::jwk::{VerificationKey, VerificationKeys};
 use super::token_type::TokenType;
 use crate::foundation::base64url;
 use crate::foundation::clock::Timestamp;
@@ -96,33 +96,58 @@ pub fn verify<C: DeserializeOwned>(
 
 /// Verifies a token and gives the JSON text of its claims, which is an object, or says why it is not accepted.
 pub fn verify_json(token: &str, keys: &VerificationKeys, expected: &Expectation<'_>) -> Result<Vec<u8>, JwsRefused> {
-    let payload = signed_payload(token, keys, expected.algorithms, Some(expected.typ))?;
+    let is_type = |typ: Option<&str>| typ.is_some_and(|typ| expected.typ.is_meant_by(typ));
+    let payload = signed_payload(token, expected.algorithms, is_type, |kid| named(keys, kid))?;
     let claims = json_object(payload).ok_or(JwsRefused::MalformedClaims)?;
     let registered: RegisteredClaims = serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)?;
     registered.check(expected)?;
     Ok(claims)
 }
 
-/// The payload, still encoded, of a JWS that one of `keys` has signed. No `typ`: any, for vectors that are no tokens.
-pub(super) fn signed_payload<'t>(
-    token: &'t str,
+/// The key with the name that a token says.
+pub(super) fn named<'k>(keys: &'k VerificationKeys, kid: Option<&str>) -> Result<&'k VerificationKey, JwsRefused> {
+    keys.find(kid.ok_or(JwsRefused::NoKid)?).ok_or(JwsRefused::UnknownKey)
+}
+
+/// Verifies the signature of a token that somebody else made with keys that are registered for them, and gives its
+/// claims: all of them, the time included, are for the caller to judge.
+///
+/// Other people's tokens need say neither their type nor, where there is one key alone, which key it was (OpenID Connect
+/// Core §10.1); a type that they say must be one that `is_type` knows.
+#[cfg(feature = "server")]
+pub fn verify_signature<C: DeserializeOwned>(
+    token: &str,
     keys: &VerificationKeys,
     algorithms: &[Algorithm],
-    typ: Option<TokenType>,
+    is_type: impl Fn(&str) -> bool,
+) -> Result<C, JwsRefused> {
+    let find = |kid: Option<&str>| match kid {
+        Some(kid) => keys.find(kid).ok_or(JwsRefused::UnknownKey),
+        None => keys.sole().ok_or(JwsRefused::NoKid),
+    };
+    let payload = signed_payload(token, algorithms, |typ| typ.is_none_or(&is_type), find)?;
+    let claims = json_object(payload).ok_or(JwsRefused::MalformedClaims)?;
+    serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
+}
+
+/// The payload of a token, still encoded, if the key that `find` gives has signed it.
+pub(super) fn signed_payload<'t, 'k>(
+    token: &'t str,
+    algorithms: &[Algorithm],
+    is_type: impl FnOnce(Option<&str>) -> bool,
+    find: impl FnOnce(Option<&str>) -> Result<&'k VerificationKey, JwsRefused>,
 ) -> Result<&'t str, JwsRefused> {
     let parts = Parts::of(token)?;
     let header: Header = read(parts.header)?;
     if header.crit {
         return Err(JwsRefused::Critical);
     }
-    if typ.is_some_and(|typ| !header.typ.is_some_and(|said| typ.is_meant_by(&said))) {
+    if !is_type(header.typ.as_deref()) {
         return Err(JwsRefused::WrongType);
     }
-    let algorithm = header.alg.parse().map_err(|_| JwsRefused::AlgorithmNotAllowed)?;
-    if !algorithms.contains(&algorithm) {
-        return Err(JwsRefused::AlgorithmNotAllowed);
-    }
-    let key = keys.find(&header.kid.ok_or(JwsRefused::NoKid)?).ok_or(JwsRefused::UnknownKey)?;
+    let allowed = algorithms.iter().find(|allowed| is_named(**allowed, &header.alg));
+    let algorithm = *allowed.ok_or(JwsRefused::AlgorithmNotAllowed)?;
+    let key = find(header.kid.as_deref())?;
     if key.algorithm != algorithm {
         return Err(JwsRefused::AlgorithmOfAnotherKey);
     }
@@ -246,8 +271,8 @@ impl RegisteredClaims {
     }
 }
 
-/// A `NumericDate`: seconds since 1970, with or without a fraction (RFC 7519 §2).
-fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+/// Reads a `NumericDate`: seconds since 1970, with or without a fraction (RFC 7519 §2).
+pub fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let seconds = f64::deserialize(deserializer)?;
     let since_1970 = Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)?;
     Ok(Timestamp::default() + since_1970)

@@ -16,6 +16,8 @@ pub mod key_ring;
 #[cfg(feature = "server")]
 pub mod pem;
 #[cfg(feature = "server")]
+pub mod registered_keys;
+#[cfg(feature = "server")]
 pub mod schedule;
 #[cfg(feature = "server")]
 pub mod sealed_value;
