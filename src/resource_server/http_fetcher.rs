@@ -141,9 +141,8 @@ mod tests {
             let mut silent = Vec::new();
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let lines = BufReader::new(stream.try_clone().expect("a stream")).lines().map_while(Result::ok);
-                if sender.send(lines.take_while(|line| !line.is_empty()).collect()).is_err() {
-                    return;
-                }
+                // Not every test looks at what was asked.
+                drop(sender.send(lines.take_while(|line| !line.is_empty()).collect()));
                 match answer {
                     Some(answer) => drop(stream.write_all(answer.as_bytes())),
                     None => silent.push(stream),
