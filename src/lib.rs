@@ -17,6 +17,7 @@
 //! | [`http`] | the route table, the endpoints, errors on the wire |
 //! | [`store`] | codes, grants and early ends on disk: one committer, one sync for all that wait |
 //! | [`config`] | layers, files and variables; reads, and judges by calling the domain's own constructors |
+//! | [`resource_server`] | the other side: an API that verifies access tokens offline |
 //! | [`telemetry`] | logs and the span around every request |
 //! | [`grant_types`] | one file a grant type, and the list of them |
 //! | [`authorize`] | the authorization endpoint's rules: request, login and consent, code, answer |
@@ -26,6 +27,11 @@
 //! | [`keys`] | signing keys, when each works, the published set, and the verification of what comes in |
 //! | [`protocol`] | the RFCs' vocabulary as types; no input or output |
 //! | [`foundation`] | time, randomness, digests, secrets |
+//!
+//! # Only the other side
+//!
+//! An API needs nothing of the server: with `default-features = false` and the feature `resource-server` (or `actix`, which
+//! adds the extractors for actix-web) there are [`resource_server`] and what stands below it.
 //!
 //! # The import rule
 //!
@@ -43,18 +49,32 @@
 //! A request for client credentials goes only downward, and the answer comes back the same way:
 //! `http/token` → `clients/authentication` → `grant_types/client_credentials` → `tokens/issuer` → `keys/key_ring`.
 
+#[cfg(feature = "server")]
 pub mod authorize;
+#[cfg(feature = "server")]
 pub mod cli;
+#[cfg(feature = "server")]
 pub mod clients;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
 pub mod demo;
 pub mod foundation;
+#[cfg(feature = "server")]
 pub mod grant_types;
+#[cfg(feature = "server")]
 pub mod http;
 pub mod keys;
+#[cfg(feature = "server")]
 pub mod login;
 pub mod protocol;
+#[cfg(feature = "resource-server")]
+pub mod resource_server;
+#[cfg(feature = "server")]
 pub mod startup;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
 pub mod tokens;

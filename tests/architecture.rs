@@ -30,7 +30,7 @@ const FLOORS: [&[&str]; 13] = [
 /// Where an outside crate may be named; a crate that is not listed may be named anywhere.
 const HOMES: [(&str, &[&str]); 21] = [
     ("actix_web", &["http", "startup", "demo", "telemetry", "resource_server"]),
-    ("arc_swap", &["http", "startup", "store"]),
+    ("arc_swap", &["http", "resource_server", "startup", "store"]),
     ("argon2", &["foundation"]),
     ("aws_lc_rs", &["keys"]),
     ("clap", &["cli"]),

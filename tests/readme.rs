@@ -26,6 +26,15 @@ fn the_rust_program_that_is_shown_is_the_one_that_is_compiled() {
 }
 
 #[test]
+fn the_resource_server_that_is_shown_is_the_one_that_is_compiled() {
+    let program = read("examples/resource_server.rs");
+    let (_, body) = program.split_once("\n\nuse ").expect("what the compiler needs, and then the program");
+    let page = read("docs/protect-an-api.md");
+    let shown = section(&page, "## Rust").split("\n```").find_map(|block| block.strip_prefix("rust\n"));
+    assert_eq!(shown.map(|shown| format!("{shown}\n")), Some(format!("use {body}")));
+}
+
+#[test]
 fn the_configuration_that_is_shown_is_sound() {
     let readme = read("README.md");
     let section = section(&readme, "## Configuration");

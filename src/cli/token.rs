@@ -11,9 +11,10 @@ use crate::keys::algorithm::Algorithm;
 use crate::keys::jwk::VerificationKeys;
 use crate::keys::jws::{self, Expectation, decode_unverified};
 use crate::keys::token_type::TokenType;
+use crate::resource_server::{Fetch as _, FetchAnswer, FetchRequest, HttpFetcher};
 use crate::startup;
 
-use super::{ConfigFiles, Failure, with_causes};
+use super::{ConfigFiles, Failure};
 
 /// Look into access tokens.
 #[derive(Debug, Subcommand)]
@@ -47,10 +48,6 @@ pub(super) struct Verify {
 
 /// How far the clock of whoever made the token may be off.
 const LEEWAY: Duration = Duration::from_secs(30);
-
-/// How long a key set may take to arrive, and how large it may be.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-const LARGEST_KEY_SET: usize = 1024 * 1024;
 
 impl Token {
     pub(super) fn run(self) -> Result<(), Failure> {
@@ -99,20 +96,12 @@ fn read_key_set(place: &str) -> Result<Vec<u8>, Failure> {
         let file = Path::new(place);
         return std::fs::read(file).map_err(|reason| Failure(format!("cannot read {}: {reason}", file.display())));
     }
-    let fetched = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(fetch(place));
-    fetched.map_err(|reason| Failure(format!("cannot fetch {place}: {}", with_causes(&reason.without_url()))))
-}
-
-async fn fetch(url: &str) -> Result<Vec<u8>, reqwest::Error> {
-    let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).build()?;
-    let mut response = client.get(url).send().await?.error_for_status()?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        // What is cut off is no JSON any more, and is refused as such.
-        if bytes.len() + chunk.len() > LARGEST_KEY_SET {
-            break;
-        }
-        bytes.extend_from_slice(&chunk);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let failed = |reason: String| Failure(format!("cannot fetch {place}: {reason}"));
+    let fetcher = HttpFetcher::new().map_err(|reason| failed(reason.to_string()))?;
+    let answer = runtime.block_on(fetcher.fetch(FetchRequest { url: place, if_none_match: None }));
+    match answer.map_err(|reason| failed(reason.to_string()))? {
+        FetchAnswer { status: 200, body, .. } => Ok(body),
+        FetchAnswer { status, .. } => Err(failed(format!("the answer has status {status}"))),
     }
-    Ok(bytes)
 }

@@ -67,6 +67,11 @@ impl<'de> Deserialize<'de> for Algorithm {
     }
 }
 
+/// Whether `alg` may say so of a key for `algorithm`. `Ed25519` is what RFC 9864 §2.2 calls `EdDSA` with that curve.
+pub(super) fn is_named(algorithm: Algorithm, alg: &str) -> bool {
+    alg == algorithm.as_str() || (algorithm == Algorithm::EdDsa && alg == "Ed25519")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

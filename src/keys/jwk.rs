@@ -1,15 +1,29 @@
 //! Public keys: as JSON (RFC 7517), by their thumbprints (RFC 7638), and verifying with the one algorithm of each.
 //!
-//! The only importer of jsonwebtoken, which knows how to write these keys and how to verify with them.
+//! The only importer of jsonwebtoken, which knows how these keys are written. A key is parsed once, when its set is read:
+//! jsonwebtoken would parse it again for every signature.
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use std::fmt;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use jsonwebtoken::Algorithm as JoseAlgorithm;
+#[cfg(feature = "server")]
+use jsonwebtoken::DecodingKey;
+#[cfg(feature = "server")]
+use jsonwebtoken::jwk::ThumbprintHash;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, KeyAlgorithm, KeyOperations, PublicKeyUse};
 pub use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm as JoseAlgorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::algorithm::Algorithm;
+use crate::foundation::base64url;
 
 /// The JWK of a public key as aws-lc-rs gives it: an uncompressed point, an `RSAPublicKey` (RFC 8017), or the 32 bytes
 /// of Ed25519. It has `use` and `alg`, and its thumbprint as `kid` where none is given.
+#[cfg(feature = "server")]
 pub(super) fn public_jwk(algorithm: Algorithm, public_key: &[u8], kid: Option<String>) -> Jwk {
     let key = match algorithm {
         Algorithm::Es256 => DecodingKey::from_ec_der(public_key),
@@ -23,6 +37,7 @@ pub(super) fn public_jwk(algorithm: Algorithm, public_key: &[u8], kid: Option<St
 }
 
 /// The SHA-256 thumbprint over the members that make the key, in the order of their names (RFC 7638 §3).
+#[cfg(feature = "server")]
 pub(super) fn thumbprint(jwk: &Jwk) -> String {
     jwk.thumbprint(ThumbprintHash::SHA256).expect("a key of one of our algorithms")
 }
@@ -32,13 +47,26 @@ pub(super) fn thumbprint(jwk: &Jwk) -> String {
 pub struct VerificationKeys(pub(super) Vec<VerificationKey>);
 
 /// A public key and the one algorithm that it verifies.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct VerificationKey {
     /// Its name.
     pub(super) kid: String,
     /// The one that its kind of key is for.
     pub(super) algorithm: Algorithm,
-    key: DecodingKey,
+    key: ParsedPublicKey,
+}
+
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kid, algorithm, .. } = self;
+        f.debug_struct("VerificationKey").field("kid", kid).field("algorithm", algorithm).finish_non_exhaustive()
+    }
+}
+
+/// A JWK Set of which each key is read by itself.
+#[derive(Deserialize)]
+struct AnyKeySet {
+    keys: Vec<Value>,
 }
 
 /// The text is not a JWK Set (RFC 7517 §5).
@@ -50,11 +78,24 @@ impl VerificationKeys {
     /// Reads a JWK Set. Keys that are not for signatures of one of our algorithms are left out, as are keys without a
     /// `kid` (RFC 7517 §5).
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidKeySet> {
-        let set: JwkSet = serde_json::from_slice(json).map_err(|_| InvalidKeySet)?;
-        Ok(set.keys.iter().collect())
+        let set: AnyKeySet = serde_json::from_slice(json).map_err(|_| InvalidKeySet)?;
+        // RFC 7517 §5: a key that is not understood, or that lacks a member, takes none of the others with it.
+        let jwks: Vec<Jwk> = set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect();
+        Ok(jwks.iter().collect())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The key, where there is one alone.
+    #[cfg(feature = "server")]
     pub(super) fn sole(&self) -> Option<&VerificationKey> {
         if let [key] = &self.0[..] { Some(key) } else { None }
     }
@@ -89,19 +130,48 @@ impl VerificationKey {
         let common = &jwk.common;
         let is_for_it = common.key_algorithm.is_none_or(|said| said == KeyAlgorithm::from(jose(algorithm)));
         let is_for_signatures = common.public_key_use.as_ref().is_none_or(|said| *said == PublicKeyUse::Signature);
-        if !is_for_it || !is_for_signatures {
+        // RFC 7517 §4.3.
+        let verifies = common.key_operations.as_ref().is_none_or(|said| said.contains(&KeyOperations::Verify));
+        if !is_for_it || !is_for_signatures || !verifies {
             return None;
         }
-        Some(Self { kid: common.key_id.clone()?, algorithm, key: DecodingKey::from_jwk(jwk).ok()? })
+        Some(Self { kid: common.key_id.clone()?, algorithm, key: parsed(&jwk.algorithm)? })
     }
 
     /// Whether a signature in base64url is one of this key over `signing_input` (RFC 7515 §5.2).
     pub(super) fn has_signed(&self, signing_input: &str, signature: &str) -> bool {
-        let verified =
-            jsonwebtoken::crypto::verify(signature, signing_input.as_bytes(), &self.key, jose(self.algorithm));
-        matches!(verified, Ok(true))
+        let Ok(signature) = base64url::decode(signature) else { return false };
+        self.key.verify_sig(signing_input.as_bytes(), &signature).is_ok()
     }
 }
+
+/// The key that these parameters are, which verifies with one algorithm and no other.
+fn parsed(parameters: &AlgorithmParameters) -> Option<ParsedPublicKey> {
+    let bytes = |text: &str| base64url::decode(text).ok();
+    match parameters {
+        AlgorithmParameters::EllipticCurve(key) => {
+            // RFC 7518 §6.2.1.2: each coordinate has the full 32 bytes. SEC 1 §2.3.3: an uncompressed point.
+            let (x, y) = (bytes(&key.x)?, bytes(&key.y)?);
+            let point = [&[4], &*x, &*y].concat();
+            let is_whole = x.len() == COORDINATE && y.len() == COORDINATE;
+            is_whole.then(|| ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok()).flatten()
+        }
+        AlgorithmParameters::RSA(key) => {
+            let components = RsaPublicKeyComponents { n: bytes(&key.n)?, e: bytes(&key.e)? };
+            // RFC 7518 §3.3: a shorter key is not one to verify with.
+            let is_long_enough = components.n.len() >= SHORTEST_RSA_KEY;
+            is_long_enough.then(|| components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()).flatten()
+        }
+        AlgorithmParameters::OctetKeyPair(key) => ParsedPublicKey::new(&ED25519, bytes(&key.x)?).ok(),
+        _ => None,
+    }
+}
+
+/// Bytes in a coordinate of P-256.
+const COORDINATE: usize = 32;
+
+/// Bytes in an RSA modulus of 2048 bits.
+const SHORTEST_RSA_KEY: usize = 256;
 
 /// The algorithm by its name in jsonwebtoken.
 pub(super) const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
@@ -114,7 +184,7 @@ pub(super) const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::keys::signing_key::{SigningKey, generate};
@@ -161,10 +231,20 @@ mod tests {
             keys.0.into_iter().map(|key| key.kid).collect::<Vec<_>>()
         };
         assert_eq!(kids(with("kid", "own")), ["own"]);
-        for (name, value) in [("use", "enc"), ("alg", "PS256"), ("alg", "RS1"), ("kty", "AKP"), ("n", "=")] {
+        for (name, value) in
+            [("use", "enc"), ("alg", "PS256"), ("alg", "RS1"), ("kty", "AKP"), ("n", "="), ("n", "AQAB")]
+        {
             assert_eq!(kids(with(name, value)), [""; 0], "{name} {value}");
         }
+        for (key_ops, expected) in [(json!(["verify"]), &["own"][..]), (json!(["sign"]), &[]), (json!([]), &[])] {
+            let mut jwk = with("kid", "own");
+            jwk["key_ops"] = key_ops;
+            assert_eq!(kids(jwk), expected);
+        }
         assert_eq!(kids(json!({ "kty": "oct", "k": "AAAA", "kid": "mac", "alg": "HS256" })), [""; 0]);
+        // What is not understood takes none of the others with it.
+        let set = json!({ "keys": [{ "kty": "EC" }, 7, with("kid", "own")] }).to_string();
+        assert_eq!(VerificationKeys::from_json(set.as_bytes()).map(|keys| keys.len()), Ok(1));
         assert_eq!(VerificationKeys::from_json(b"[]").err(), Some(InvalidKeySet));
     }
 

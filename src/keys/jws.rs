@@ -11,9 +11,8 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
+use super::algorithm::{Algorithm, is_named};
 use super::jwk::{VerificationKey, VerificationKeys};
-use super::registered_keys::is_named;
 use super::token_type::TokenType;
 use crate::foundation::base64url;
 use crate::foundation::clock::Timestamp;
@@ -91,12 +90,23 @@ pub fn verify<C: DeserializeOwned>(
     keys: &VerificationKeys,
     expected: &Expectation<'_>,
 ) -> Result<C, JwsRefused> {
+    let claims = verify_json(token, keys, expected)?;
+    serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
+}
+
+/// Verifies a token and gives the JSON text of its claims, which is an object, or says why it is not accepted.
+pub fn verify_json(token: &str, keys: &VerificationKeys, expected: &Expectation<'_>) -> Result<Vec<u8>, JwsRefused> {
     let is_type = |typ: Option<&str>| typ.is_some_and(|typ| expected.typ.is_meant_by(typ));
-    let find = |kid: Option<&str>| keys.find(kid.ok_or(JwsRefused::NoKid)?).ok_or(JwsRefused::UnknownKey);
-    let claims = signed_claims(token, expected.algorithms, is_type, find)?;
+    let payload = signed_payload(token, expected.algorithms, is_type, |kid| named(keys, kid))?;
+    let claims = json_object(payload).ok_or(JwsRefused::MalformedClaims)?;
     let registered: RegisteredClaims = serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)?;
     registered.check(expected)?;
-    serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
+    Ok(claims)
+}
+
+/// The key with the name that a token says.
+pub(super) fn named<'k>(keys: &'k VerificationKeys, kid: Option<&str>) -> Result<&'k VerificationKey, JwsRefused> {
+    keys.find(kid.ok_or(JwsRefused::NoKid)?).ok_or(JwsRefused::UnknownKey)
 }
 
 /// Verifies the signature of a token that somebody else made with keys that are registered for them, and gives its
@@ -104,6 +114,7 @@ pub fn verify<C: DeserializeOwned>(
 ///
 /// Other people's tokens need say neither their type nor, where there is one key alone, which key it was (OpenID Connect
 /// Core §10.1); a type that they say must be one that `is_type` knows.
+#[cfg(feature = "server")]
 pub fn verify_signature<C: DeserializeOwned>(
     token: &str,
     keys: &VerificationKeys,
@@ -114,17 +125,18 @@ pub fn verify_signature<C: DeserializeOwned>(
         Some(kid) => keys.find(kid).ok_or(JwsRefused::UnknownKey),
         None => keys.sole().ok_or(JwsRefused::NoKid),
     };
-    let claims = signed_claims(token, algorithms, |typ| typ.is_none_or(&is_type), find)?;
+    let payload = signed_payload(token, algorithms, |typ| typ.is_none_or(&is_type), find)?;
+    let claims = json_object(payload).ok_or(JwsRefused::MalformedClaims)?;
     serde_json::from_slice(&claims).map_err(|_| JwsRefused::MalformedClaims)
 }
 
-/// The claims of a token as JSON, if the key that `find` gives has signed them.
-fn signed_claims<'k>(
-    token: &str,
+/// The payload of a token, still encoded, if the key that `find` gives has signed it.
+pub(super) fn signed_payload<'t, 'k>(
+    token: &'t str,
     algorithms: &[Algorithm],
     is_type: impl FnOnce(Option<&str>) -> bool,
     find: impl FnOnce(Option<&str>) -> Result<&'k VerificationKey, JwsRefused>,
-) -> Result<Vec<u8>, JwsRefused> {
+) -> Result<&'t str, JwsRefused> {
     let parts = Parts::of(token)?;
     let header: Header = read(parts.header)?;
     if header.crit {
@@ -142,7 +154,7 @@ fn signed_claims<'k>(
     if !key.has_signed(parts.signing_input, parts.signature) {
         return Err(JwsRefused::BadSignature);
     }
-    json_object(parts.payload).ok_or(JwsRefused::MalformedClaims)
+    Ok(parts.payload)
 }
 
 /// What a token says, believed by nobody: for showing it to a person.

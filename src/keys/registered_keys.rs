@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use jsonwebtoken::jwk::{AlgorithmParameters, CommonParameters, PublicKeyUse};
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
+use super::algorithm::{Algorithm, is_named};
 use super::jwk::{Jwk, VerificationKey, VerificationKeys, jose, thumbprint};
 use crate::foundation::base64url;
 
@@ -176,11 +176,6 @@ fn judge(members: &Map<String, Value>) -> Result<Jwk, KeyRefused> {
         ..CommonParameters::default()
     };
     Ok(jwk)
-}
-
-/// Whether `alg` may say so of a key for `algorithm`. `Ed25519` is what RFC 9864 §2.2 calls `EdDSA` with that curve.
-pub(super) fn is_named(algorithm: Algorithm, alg: &str) -> bool {
-    alg == algorithm.as_str() || (algorithm == Algorithm::EdDsa && alg == "Ed25519")
 }
 
 /// Whether the numbers are those of a key: a point on the curve, a modulus that is long enough.

@@ -34,6 +34,7 @@ mod private_key_jwt;
 mod refresh;
 mod reload;
 mod reload_on_change;
+mod resource_servers;
 mod response_modes;
 mod revocation;
 mod sessions;

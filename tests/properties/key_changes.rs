@@ -161,7 +161,7 @@ impl Server {
     }
 
     fn close(&mut self, now: Timestamp) {
-        self.served.push(Served { ring: Arc::clone(&self.ring), from: self.since, to: now });
+        self.seen.push(Served { ring: Arc::clone(&self.ring), from: self.since, to: now });
     }
 }
 
@@ -169,7 +169,7 @@ impl Server {
 fn served_through(first: &Configuration, events: &[(u32, Event)]) -> Vec<Served> {
     let mut now = minute(0);
     let Some(mut server) = Server::start(first, now, Kept::default()) else { return Vec::new() };
-    let mut served = Vec::new();
+    let mut seen = Vec::new();
     for (after, event) in events {
         for _ in 0..*after {
             now = now + MINUTE;
@@ -184,14 +184,14 @@ fn served_through(first: &Configuration, events: &[(u32, Event)]) -> Vec<Served>
             Event::Crash(next, pause) => (next, pause, server.kept.clone()),
         };
         server.close(now);
-        served.append(&mut server.served);
+        seen.append(&mut server.seen);
         now = now + MINUTE * *pause;
-        let Some(started) = Server::start(next, now, kept) else { return served };
+        let Some(started) = Server::start(next, now, kept) else { return seen };
         server = started;
     }
     server.close(now + MINUTE * 100);
-    served.append(&mut server.served);
-    served
+    seen.append(&mut server.seen);
+    seen
 }
 
 fn kids(ring: &KeyRing, at: Timestamp) -> BTreeSet<String> {
@@ -201,14 +201,14 @@ fn kids(ring: &KeyRing, at: Timestamp) -> BTreeSet<String> {
 }
 
 /// Every token of a server against every set that a verifier may hold meanwhile, minute by minute.
-fn check(served: &[Served]) -> Result<usize, TestCaseError> {
+fn check(seen: &[Served]) -> Result<usize, TestCaseError> {
     const STEP: Duration = Duration::from_secs(30);
     let moments = |from: Timestamp, to: Timestamp| {
         std::iter::successors(Some(from), |at| Some(*at + STEP)).take_while(move |at| *at < to)
     };
     // When a set was fetched, until when it is used, what is in it.
     let mut sets = Vec::new();
-    for Served { ring, from, to } in served {
+    for Served { ring, from, to } in seen {
         // The last moment before a change is the one that matters.
         let last = (*to > *from).then(|| to.before(Duration::from_millis(1)));
         for at in moments(*from, *to).chain(last) {
@@ -216,7 +216,7 @@ fn check(served: &[Served]) -> Result<usize, TestCaseError> {
         }
     }
     let mut tokens = 0;
-    for Served { ring, from, to } in served {
+    for Served { ring, from, to } in seen {
         for at in moments(*from, *to) {
             let Some(key) = ring.listing(at).find(|key| key.state == KeyState::Signing) else { continue };
             let end = at + ring.longest_lifetime() + OFF;
@@ -249,11 +249,11 @@ fn a_plain_rotation_is_in_reach_of_the_property() {
     let first = Configuration { entries: vec![(0, [None; 3])], jwks_max_age: 5, lifetime: 3 };
     let rotated =
         Configuration { entries: vec![(0, [None, None, Some(20)]), (1, [Some(10), Some(16), None])], ..first.clone() };
-    let served = served_through(&first, &[(10, Event::Reload(rotated))]);
-    assert_eq!(served.len(), 2, "accepted");
-    assert!(check(&served).expect("verified") > 200);
+    let seen = served_through(&first, &[(10, Event::Reload(rotated))]);
+    assert_eq!(seen.len(), 2, "accepted");
+    assert!(check(&seen).expect("verified") > 200);
     let signing =
-        |at| served[1].ring.listing(at).find(|key| key.state == KeyState::Signing).map(|key| key.kid.to_owned());
+        |at| seen[1].ring.listing(at).find(|key| key.state == KeyState::Signing).map(|key| key.kid.to_owned());
     assert_eq!(signing(minute(16)), Some("1".to_owned()));
 }
 

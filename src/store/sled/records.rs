@@ -1,6 +1,7 @@
 //! What lies in the tree under which key, and the two ways to look at it: as a step sees it, and as it is durable.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,6 +102,9 @@ pub(super) trait Records {
 /// New values by key; none: removed.
 pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
+/// A key and what is under it.
+pub(super) type Entry = (Vec<u8>, Option<Vec<u8>>);
+
 /// The records as one step sees them: what is in the tree, then what the steps before it in the batch did, then what it
 /// did itself.
 pub(super) struct View<'a> {
@@ -138,6 +142,18 @@ impl<'a> View<'a> {
     /// Removes what is under a key.
     pub(super) fn remove_key(&mut self, key: Vec<u8>) {
         self.own.insert(key, None);
+    }
+
+    /// Up to `limit` keys in their order after `key`, each with its value, none where the batch has removed it. What the
+    /// batch has added is left out.
+    pub(super) fn following(&self, key: &[u8], limit: usize) -> Result<Vec<Entry>, Fault> {
+        let range = (Bound::Excluded(key), Bound::Unbounded);
+        let entries = self.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
+            let (key, value) = entry?;
+            let value = self.written(&key).cloned().unwrap_or_else(|| Some(value.to_vec()));
+            Ok((key.to_vec(), value))
+        });
+        entries.collect()
     }
 
     /// What the batch has made of a key, if it has touched it.

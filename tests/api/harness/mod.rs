@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use answer::{Answer, claims, header};
 pub(crate) use clients::{MACHINE, SECRET, machine, machine_with_secrets, public_client};
-pub(crate) use site::{Site, free_port};
+pub(crate) use site::{Site, TestKey, free_port};
 
 /// The moment at which every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_795_000_000);

@@ -166,6 +166,11 @@ pub(crate) fn with_password(config: &str, password: &str) -> String {
     })
 }
 
+/// The same configuration, in which tokens are for another resource than [`API`].
+pub(crate) fn with_resource(config: &str, identifier: &str) -> String {
+    config.replace(&format!("\"{API}\""), &format!("\"{identifier}\""))
+}
+
 /// The same configuration without anybody who may sign in.
 pub(crate) fn without_people(config: &str) -> String {
     changed(config, "users", ArrayOfTables::clear)

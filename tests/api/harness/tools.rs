@@ -9,6 +9,12 @@ pub(crate) fn find(variable: &str) -> Option<PathBuf> {
     there_or_left_out(found.filter(|path| path.exists()), &format!("{variable} names nothing; .ci/run installs it"))
 }
 
+/// A program that the system's packages bring.
+pub(crate) fn installed(program: &str, packages: &str) -> Option<PathBuf> {
+    let found = Some(PathBuf::from(program)).filter(|path| path.exists());
+    there_or_left_out(found, &format!("{program} is missing; `apt-get install {packages}` brings it"))
+}
+
 /// One of our examples, which `cargo test` compiles unless it is told to test something else alone.
 pub(crate) fn example(name: &str) -> Option<PathBuf> {
     let program = Path::new(env!("CARGO_BIN_EXE_jotsmith")).with_file_name("examples").join(name);
