@@ -525,7 +525,7 @@ fn checked(entry: &str) -> String {
 fn keys_that_are_not_sound_are_named_with_their_place_and_not_repeated() {
     let key = ClientKey::new("one");
     let jwk = key.jwk();
-    assert_eq!(checked(&signing_client(SIGNER, &[jwk.clone()])), "");
+    assert_eq!(checked(&signing_client(SIGNER, std::slice::from_ref(&jwk))), "");
     let private = changed(&jwk, "d", json!("aHVudGVyMg"));
     let mac = json!({ "kty": "oct", "k": "aHVudGVyMg" });
     for (jwks, why) in [
@@ -542,7 +542,7 @@ fn keys_that_are_not_sound_are_named_with_their_place_and_not_repeated() {
         assert!(!said.contains("aHVudGVyMg"), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
-    let other = signing_client(SIGNER, &[jwk.clone()]) + "token_endpoint_auth_signing_alg = \"RS256\"\n";
+    let other = signing_client(SIGNER, std::slice::from_ref(&jwk)) + "token_endpoint_auth_signing_alg = \"RS256\"\n";
     assert!(checked(&other).contains("keys[0] is for ES256, and token_endpoint_auth_signing_alg is RS256"));
     let symmetric = signing_client(SIGNER, &[jwk]) + "token_endpoint_auth_signing_alg = \"HS256\"\n";
     assert!(checked(&symmetric).contains("\"HS256\" is not one of ES256, RS256, EdDSA"));

@@ -161,7 +161,7 @@ impl Server {
     }
 
     fn close(&mut self, now: Timestamp) {
-        self.seen.push(Served { ring: Arc::clone(&self.ring), from: self.since, to: now });
+        self.served.push(Served { ring: Arc::clone(&self.ring), from: self.since, to: now });
     }
 }
 
@@ -184,13 +184,13 @@ fn served_through(first: &Configuration, events: &[(u32, Event)]) -> Vec<Served>
             Event::Crash(next, pause) => (next, pause, server.kept.clone()),
         };
         server.close(now);
-        seen.append(&mut server.seen);
+        seen.append(&mut server.served);
         now = now + MINUTE * *pause;
         let Some(started) = Server::start(next, now, kept) else { return seen };
         server = started;
     }
     server.close(now + MINUTE * 100);
-    seen.append(&mut server.seen);
+    seen.append(&mut server.served);
     seen
 }
 
