@@ -30,3 +30,4 @@ mod store;
 mod token_errors;
 mod token_verify;
 mod unfamiliar_clients;
+mod worked_examples;
