@@ -1,6 +1,8 @@
 //! The vocabulary of the RFCs as types: parsed once at the edge, then passed inward as proof. No input or output here.
 
+pub mod basic_credentials;
 pub mod claims;
+pub mod cookie_header;
 pub mod error;
 pub mod grant_type;
 pub mod issuer;

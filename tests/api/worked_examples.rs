@@ -67,9 +67,10 @@ impl Wire {
         let mut stream = TcpStream::connect(address).expect("a connection");
         // A server that never answers must not hold the test for ever.
         stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out");
-        let head: String = head.lines().map(|line| format!("{}\r\n", line.trim())).collect();
+        let head: Vec<_> = head.lines().map(str::trim).collect();
         let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        stream.write_all(format!("{head}{length}Connection: close\r\n\r\n{body}").as_bytes()).expect("it is sent");
+        let request = format!("{}\r\n{length}Connection: close\r\n\r\n{body}", head.join("\r\n"));
+        stream.write_all(request.as_bytes()).expect("it is sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
