@@ -24,6 +24,7 @@ mod offline_verification;
 mod pages;
 mod refresh;
 mod reload;
+mod rfc6749;
 mod sessions;
 mod signals;
 mod store;

@@ -75,6 +75,7 @@ fn a_value_that_is_written_wrongly_says_how_it_is_written() {
         ("server", "admin_scope = \"two tokens\"", "write one scope token"),
         ("lifetimes", "access_token = \"5 fortnights\"", "no duration; write one as 90s, 5m, 12h or 30d"),
         ("lifetimes", "access_token = \"500ms\"", "write one second or more"),
+        ("lifetimes", "authorization_code = \"601s\"", "write 10m or less"),
         ("lifetimes", "refresh_token_idle = \"366d\"", "longer than refresh_token_absolute"),
         ("store", "cache = \"32 hogsheads\"", "no size; write one as 32MiB"),
         ("store", "url = \"postgres://db\"", "write sled:// and a folder"),
