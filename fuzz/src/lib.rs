@@ -33,6 +33,7 @@ use jotsmith::protocol::redirect_uri::{ApplicationType, LONGEST_REDIRECT_URI, Re
 use jotsmith::protocol::resource::ResourceIndicator;
 use jotsmith::protocol::scope::Scope;
 use jotsmith::tokens::handle::{Handle, HandleKind};
+use jotsmith::tokens::presented_token::{PresentedToken, TokenReader};
 use serde::Serialize;
 use serde::ser::{SerializeTuple as _, Serializer};
 use serde_json::Value;
@@ -91,6 +92,7 @@ pub fn basic_header(data: &[u8]) {
     for value in [text.to_owned(), format!("Basic {}", STANDARD.encode(text))] {
         let Some(read) = BasicCredentials::parse(&value) else { continue };
         assert!(!read.client_id.is_empty() && read.client_id.len() <= value.len());
+        assert_eq!(form_decoded_id(&value).as_deref(), Some(&*read.client_id));
         let secret = read.client_secret.as_ref().map_or("", |secret| secret.expose_secret());
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let anew = format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(&read.client_id), encode(secret))));
@@ -98,6 +100,22 @@ pub fn basic_header(data: &[u8]) {
         assert_eq!(again.client_id, read.client_id);
         assert_eq!(again.client_secret.as_ref().map_or("", |secret| secret.expose_secret()), secret);
     }
+}
+
+/// The identifier in a Basic header, decoded by a library for forms.
+fn form_decoded_id(value: &str) -> Option<String> {
+    let joined = STANDARD.decode(value.split_once(' ')?.1.trim_start_matches(' ')).ok()?;
+    let id = joined.split(|byte| *byte == b':').next()?;
+    // What has a meaning in a form and none here.
+    let id: Vec<u8> = id
+        .iter()
+        .flat_map(|byte| match byte {
+            b'&' => b"%26".to_vec(),
+            b'=' => b"%3D".to_vec(),
+            byte => vec![*byte],
+        })
+        .collect();
+    form_urlencoded::parse(&id).next().map(|(name, _)| name.into_owned())
 }
 
 /// A redirect URI that is to be registered, and on the next line one that a request names.
@@ -241,12 +259,20 @@ pub fn token(data: &[u8]) {
     };
     let Ok(text) = std::str::from_utf8(data) else { return };
     assert!(SIGNING.verify::<Value>(text, &expected).is_err());
+    // As it is asked about or given up, where a refresh token may be one too.
+    let issuer = Issuer::parse(ISSUER).expect("an issuer");
+    let reader = TokenReader { issuer: &issuer, keys: &SIGNING, sealing: &SEALING };
+    assert!(reader.read(text, NOW).is_err());
     if let Ok(read) = decode_unverified(text) {
         assert!(text.split('.').count() == 3 && read.header.len() <= text.len());
     }
     let Ok(claims @ Value::Object(_)) = serde_json::from_str::<Value>(text) else { return };
     let signed = SIGNING.sign(Algorithm::EdDsa, expected.typ, NOW, &claims).expect("it signs");
     let shown = decode_unverified(&signed).expect("it is a token");
+    if let Ok(PresentedToken::Access(access_token)) = reader.read(&signed, NOW) {
+        assert_eq!(Value::Object(access_token.claims), claims);
+        assert_eq!((&claims["client_id"], &claims["iss"]), (&Value::from(access_token.client_id), &ISSUER.into()));
+    }
     let Ok(read) = SIGNING.verify::<Value>(&signed, &expected) else { return };
     assert_eq!((&read, Value::Object(shown.claims)), (&claims, claims.clone()));
     assert_eq!(read["iss"], ISSUER);

@@ -87,6 +87,8 @@ pub struct Client {
     pub default_scope: Scope,
     /// The resources it may ask for; `None`: all whose scope it has.
     pub resources: Option<Vec<ResourceIndicator>>,
+    /// The origins whose pages may read the answers that it gets (RFC 6454 §6.2).
+    pub allowed_origins: Vec<Box<str>>,
     /// Added to its access tokens.
     pub claims: CustomClaims,
     /// How long its access tokens live; `None`: as the server's or the resource's.
@@ -193,6 +195,7 @@ impl Client {
             scope,
             default_scope,
             resources: metadata.resources.map(|list| resources(&list)).transpose()?,
+            allowed_origins: metadata.allowed_origins.into_iter().map(String::into_boxed_str).collect(),
             claims: CustomClaims::new(metadata.claims)?,
             access_token_lifetime: metadata.access_token_lifetime,
             refresh_retry_window: metadata.refresh_retry_window,
@@ -236,11 +239,13 @@ fn resources(list: &[String]) -> Result<Vec<ResourceIndicator>, InvalidClient> {
     list.iter().map(|text| ResourceIndicator::parse(text).map_err(InvalidClient::from)).collect()
 }
 
-/// Origins are compared with what a browser sends, so they are written as it does (RFC 6454 §6.2).
+/// Origins are compared with what a browser sends, so they are written as it does (RFC 6454 §6.2). No pattern is one: a
+/// URL may have an asterisk in its host, and no page has.
 fn judge_origins(metadata: &ClientMetadata) -> Result<(), InvalidClient> {
     let is_origin = |text: &str| {
         Url::parse(text)
             .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text)
+            && !text.contains('*')
     };
     match metadata.allowed_origins.iter().find(|text| !is_origin(text)) {
         Some(text) => Err(InvalidClient::Origin(text.clone())),
@@ -328,9 +333,20 @@ mod tests {
 
     #[test]
     fn what_a_browser_or_a_person_would_follow_is_judged() {
-        for text in
-            ["https://app.example.com/", "app.example.com", "not an origin/*", "null", "https://App.example.com"]
-        {
+        for text in [
+            "https://app.example.com/",
+            "https://app.example.com/path",
+            "https://app.example.com:443",
+            "https://user@app.example.com",
+            "https://*.example.com",
+            "https://App.example.com",
+            "app.example.com",
+            "file:///app",
+            "not an origin/*",
+            "null",
+            "*",
+            "",
+        ] {
             let why = refusal(|m| m.allowed_origins = vec![text.to_owned()]);
             assert_eq!(why, InvalidClient::Origin(text.to_owned()));
         }

@@ -12,7 +12,7 @@ use tracing_actix_web::RequestId;
 
 use crate::protocol::error::{ErrorCode, OAuthError};
 
-use super::headers::{NO_SNIFF, NO_STORE};
+use super::headers::not_stored;
 
 /// Why a request is refused before it is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +108,7 @@ pub(super) fn whole_seconds(wait: Duration) -> u64 {
 
 fn answer(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> HttpResponse {
     let error_id = log(request, error, status);
-    let mut response = HttpResponse::build(status);
-    for header in NO_STORE {
-        response.insert_header(header);
-    }
-    response.insert_header(NO_SNIFF);
+    let mut response = not_stored(status);
     if status == StatusCode::UNAUTHORIZED {
         // RFC 6749 §5.2 asks for it where the header was used, RFC 9110 §15.5.2 with every 401.
         response.insert_header((WWW_AUTHENTICATE, r#"Basic realm="jotsmith", charset="UTF-8""#));

@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, Header as _, He
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::headers::{ANY_ORIGIN, NO_SNIFF};
+use super::headers::NO_SNIFF;
 use super::state::State;
 
 /// `GET /.well-known/jwks.json`.
@@ -17,7 +17,6 @@ pub(super) async fn jwks(request: HttpRequest, state: Data<State>) -> HttpRespon
     response
         .insert_header((ETAG, set.etag()))
         .insert_header((CACHE_CONTROL, set.cache_control()))
-        .insert_header(ANY_ORIGIN)
         .insert_header(NO_SNIFF);
     if is_known {
         return response.finish();

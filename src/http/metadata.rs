@@ -15,7 +15,7 @@ use crate::protocol::response_type::{ResponseMode, ResponseType};
 use crate::protocol::server_metadata::ServerMetadata;
 
 use super::endpoint;
-use super::headers::{ANY_ORIGIN, NO_SNIFF};
+use super::headers::NO_SNIFF;
 use super::state::State;
 
 /// Assembles and renders the document.
@@ -33,7 +33,11 @@ pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
         response_types_supported: only_if(has_people, ResponseType::ALL.map(ResponseType::as_str)),
         response_modes_supported: only_if(has_people, ResponseMode::ALL.map(ResponseMode::as_str)),
         grant_types_supported: grant_types(clients),
-        token_endpoint_auth_methods_supported: authentication_methods(clients),
+        token_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
+        revocation_endpoint: issuer.endpoint(endpoint::REVOKE),
+        revocation_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
+        introspection_endpoint: issuer.endpoint(endpoint::INTROSPECT),
+        introspection_endpoint_auth_methods_supported: authentication_methods(clients, Asking::ConfidentialClient),
         code_challenge_methods_supported: only_if(has_people, [pkce::S256]),
         authorization_response_iss_parameter_supported: has_people.then_some(true),
     };
@@ -55,9 +59,20 @@ fn scopes(clients: &ClientRegistry) -> Vec<String> {
     tokens.into_iter().map(str::to_owned).collect()
 }
 
-fn authentication_methods(clients: &ClientRegistry) -> Vec<&'static str> {
+/// Who may ask at an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    AnyClient,
+    /// Not a public one.
+    ConfidentialClient,
+}
+
+/// How clients prove who they are. It is the same wherever they ask, but for those who prove nothing.
+fn authentication_methods(clients: &ClientRegistry, asking: Asking) -> Vec<&'static str> {
     let mut methods = vec!["client_secret_basic", "client_secret_post"];
-    if clients.iter().any(|client| matches!(client.authentication, AuthenticationMethod::None)) {
+    if asking == Asking::AnyClient
+        && clients.iter().any(|client| matches!(client.authentication, AuthenticationMethod::None))
+    {
         methods.push("none");
     }
     methods
@@ -68,7 +83,6 @@ pub(super) async fn metadata(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")))
-        .insert_header(ANY_ORIGIN)
         .insert_header(NO_SNIFF)
         .body(state.live().metadata.clone())
 }

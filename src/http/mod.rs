@@ -2,12 +2,15 @@
 
 mod authorize;
 mod browser;
+mod client_request;
 mod consent;
 mod cookies;
+mod cors;
 pub mod error_response;
 mod form;
 mod headers;
 mod health;
+mod introspect;
 mod jwks;
 pub mod live;
 mod login;
@@ -16,11 +19,13 @@ mod metadata;
 mod network;
 mod pages;
 mod presented_credentials;
+mod revoke;
 pub mod state;
 mod token;
 
 use std::future::ready;
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
@@ -49,9 +54,31 @@ pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<>
                     .route(web::get().to(logout::ask))
                     .route(web::post().to(logout::logout)),
             )
-            .service(post(&format!("{path}{}", endpoint::TOKEN)).route(web::post().to(token::token)))
-            .service(get(&format!("{path}{}", endpoint::JWKS)).route(read().to(jwks::jwks)))
-            .service(get(&metadata).route(read().to(metadata::metadata)))
+            .service(
+                post(&format!("{path}{}", endpoint::TOKEN))
+                    .route(web::post().to(token::token))
+                    .route(cors::preflight_of_clients())
+                    .wrap(from_fn(cors::for_clients)),
+            )
+            .service(
+                post(&format!("{path}{}", endpoint::REVOKE))
+                    .route(web::post().to(revoke::revoke))
+                    .route(cors::preflight_of_clients())
+                    .wrap(from_fn(cors::for_clients)),
+            )
+            .service(post(&format!("{path}{}", endpoint::INTROSPECT)).route(web::post().to(introspect::introspect)))
+            .service(
+                get(&format!("{path}{}", endpoint::JWKS))
+                    .route(read().to(jwks::jwks))
+                    .route(cors::preflight_of_anyone())
+                    .wrap(from_fn(cors::for_anyone)),
+            )
+            .service(
+                get(&metadata)
+                    .route(read().to(metadata::metadata))
+                    .route(cors::preflight_of_anyone())
+                    .wrap(from_fn(cors::for_anyone)),
+            )
             .default_service(web::to(not_found));
     }
 }
@@ -71,6 +98,8 @@ mod endpoint {
     pub(super) const CONSENT: &str = "/consent";
     pub(super) const LOGOUT: &str = "/logout";
     pub(super) const TOKEN: &str = "/token";
+    pub(super) const REVOKE: &str = "/revoke";
+    pub(super) const INTROSPECT: &str = "/introspect";
     pub(super) const JWKS: &str = "/.well-known/jwks.json";
 }
 

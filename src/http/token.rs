@@ -1,45 +1,26 @@
 //! The token endpoint (RFC 6749 §3.2).
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::clients::authentication::authenticate;
 use crate::grant_types::{Ports, TokenRequest};
 use crate::protocol::error::OAuthError;
-use crate::protocol::parameters::Parameters;
-use crate::tokens::response::TokenResponse;
 
-use super::headers::{NO_SNIFF, NO_STORE};
+use super::client_request::{self, ClientRequest};
+use super::headers::not_stored;
 use super::state::State;
-use super::{error_response, form, network, presented_credentials};
 
 /// `POST /token`.
 pub(super) async fn token(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
-    let body = match form::read(&request, body).await {
-        Ok(body) => body,
-        Err(refusal) => return error_response::render_refusal(&request, refusal),
-    };
-    match respond(&request, &body, &state).await {
-        Ok(answer) => render(&answer),
-        Err(error) => error_response::render(&request, &error),
-    }
+    client_request::answer(&request, body, &state, respond).await
 }
 
-/// In this order: who asks, what they ask for, whether they may, and then the grant itself.
-async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<TokenResponse, OAuthError> {
-    let parameters = Parameters::parse(body)?;
-    let presented = presented_credentials::read(request.headers(), &parameters)?;
-    // The snapshot is held across an await, so it is a counted reference and not a guard of the moment.
-    let live = state.live_for_long();
-    let network = network::of(request, &live.trusted_proxies);
-    let span = tracing::Span::current();
-    // The name of a client that is there; anything else may be a secret in the wrong place.
-    if let Some(client) = live.clients.find(presented.client_id()) {
-        span.record("client.id", client.id.as_str());
-    }
-    let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
-    let asked = TokenRequest::parse(&parameters)?;
-    span.record("grant.type", asked.grant_type().as_str());
+/// What the client asks for, whether it may, and then the grant itself.
+async fn respond(request: &ClientRequest<'_>) -> Result<HttpResponse, OAuthError> {
+    let ClientRequest { client, parameters, live, state, now } = request;
+    let asked = TokenRequest::parse(parameters)?;
+    tracing::Span::current().record("grant.type", asked.grant_type().as_str());
     let ports = Ports {
         resources: &live.resources,
         issuer: &live.tokens,
@@ -49,13 +30,6 @@ async fn respond(request: &HttpRequest, body: &[u8], state: &State) -> Result<To
         sealing: &live.sealing,
         lifetimes: &live.lifetimes,
     };
-    asked.respond(&client, &ports, state.now()).await
-}
-
-fn render(answer: &TokenResponse) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    for header in NO_STORE {
-        response.insert_header(header);
-    }
-    response.insert_header(NO_SNIFF).json(answer)
+    let answer = asked.respond(client, &ports, *now).await?;
+    Ok(not_stored(StatusCode::OK).json(answer))
 }

@@ -29,6 +29,8 @@ pub enum ErrorCode {
     InvalidScope,
     /// The resource is unknown, malformed, or not for this client (RFC 8707 §2).
     InvalidTarget,
+    /// The token is of a kind that cannot be revoked (RFC 7009 §2.2.1).
+    UnsupportedTokenType,
     /// The person, or the server, said no (RFC 6749 §4.1.2.1).
     AccessDenied,
     /// The server has no such response type (RFC 6749 §4.1.2.1).
@@ -60,6 +62,7 @@ impl ErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::AccessDenied => "access_denied",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::ServerError => "server_error",

@@ -26,6 +26,14 @@ pub struct ServerMetadata {
     pub grant_types_supported: Vec<&'static str>,
     /// How clients authenticate at the token endpoint.
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Where a token is given up (RFC 7009).
+    pub revocation_endpoint: String,
+    /// How clients authenticate there: left out, it would mean `client_secret_basic` alone.
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Where a client learns whether a token is good (RFC 7662).
+    pub introspection_endpoint: String,
+    /// How clients authenticate there.
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     /// The methods of PKCE (RFC 7636 §4.3).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<&'static str>,

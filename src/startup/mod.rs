@@ -141,6 +141,11 @@ impl Running {
         self.admin.address
     }
 
+    /// What must be taken back is in here.
+    pub fn store(&self) -> Arc<SledStore> {
+        Arc::clone(&self.store)
+    }
+
     /// What loads the configuration again.
     pub fn reloader(&self) -> Arc<Reloader> {
         Arc::clone(&self.reloader)

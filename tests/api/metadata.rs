@@ -22,6 +22,10 @@ async fn the_document_describes_exactly_what_is_there() {
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_endpoint": format!("{}/revoke", server.issuer),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint": format!("{}/introspect", server.issuer),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
     });
     assert_eq!(answer.json(), expected);
 }
@@ -39,6 +43,11 @@ async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint": format!("{}/revoke", server.issuer),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint": format!("{}/introspect", server.issuer),
+        // Not for a public client.
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
     });
@@ -62,6 +71,8 @@ async fn an_issuer_with_a_path_has_all_endpoints_under_it_and_the_well_known_nam
     assert_eq!(document["issuer"], json!(issuer));
     assert_eq!(document["token_endpoint"], json!(format!("{issuer}/token")));
     assert_eq!(document["jwks_uri"], json!(format!("{issuer}/.well-known/jwks.json")));
+    assert_eq!(document["revocation_endpoint"], json!(format!("{issuer}/revoke")));
+    assert_eq!(document["introspection_endpoint"], json!(format!("{issuer}/introspect")));
 
     let post = |path: &str| {
         let request = server.http().post(server.url(path)).basic_auth(MACHINE, Some(SECRET));
@@ -71,6 +82,12 @@ async fn an_issuer_with_a_path_has_all_endpoints_under_it_and_the_well_known_nam
     let token = Answer::of(post("/tenant/a/token")).await.access_token();
     assert_eq!((&claims(&token)["iss"], &claims(&token)["aud"]), (&json!(issuer), &json!(issuer)));
     assert_eq!(server.get("/tenant/a/.well-known/jwks.json").await.status, 200);
+    let about = |path: &str| Answer::of(server.post(path, &format!("token={token}")).basic_auth(MACHINE, Some(SECRET)));
+    assert_eq!(about("/tenant/a/introspect").await.json()["active"], json!(true));
+    about("/tenant/a/revoke").await.assert_error(400, "unsupported_token_type");
+    for elsewhere in ["/revoke", "/introspect"] {
+        assert_eq!(about(elsewhere).await.status, 404);
+    }
 
     for elsewhere in [PATH, "/.well-known/jwks.json", "/tenant/a/.well-known/oauth-authorization-server", "/token"] {
         assert_eq!(server.get(elsewhere).await.status, 404, "{elsewhere}");

@@ -1,19 +1,12 @@
-//! The errors of the token endpoint (RFC 6749 §5.2) that are about the request itself.
+//! How the form of a token request is read (RFC 6749 §3.2, appendix B). The errors themselves are in `error_table`.
 
-use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 
-use crate::harness::{Answer, CLIENT_CREDENTIALS, MACHINE, SECRET, TestServer, machine, public_client};
+use crate::harness::{Answer, CLIENT_CREDENTIALS, MACHINE, SECRET, TestServer, machine};
 
 /// One request body against a server of its own.
 async fn refused(form: &str, status: u16, code: &str) {
     TestServer::start(&machine()).machine_token(form).await.assert_error(status, code);
-}
-
-#[tokio::test]
-async fn a_missing_grant_type_is_refused() {
-    refused("", 400, "invalid_request").await;
-    refused("scope=read", 400, "invalid_request").await;
 }
 
 #[tokio::test]
@@ -73,76 +66,12 @@ async fn a_percent_sign_without_two_digits_stands_for_itself() {
 }
 
 #[tokio::test]
-async fn an_unknown_grant_type_is_refused() {
-    for name in ["password", "Client_Credentials", "client_credentials%20", "urn:example:none"] {
-        refused(&format!("grant_type={name}"), 400, "unsupported_grant_type").await;
-    }
-}
-
-#[tokio::test]
-async fn a_grant_type_that_the_client_is_not_registered_for_is_refused() {
-    let config = machine().replace(
-        r#"grant_types = ["client_credentials"]"#,
-        r#"
-        grant_types = ["authorization_code"]
-        redirect_uris = ["https://client.example.com/cb"]
-        "#,
-    );
-    let server = TestServer::start(&config.replace("response_types = []", r#"response_types = ["code"]"#));
-    server.machine_token(CLIENT_CREDENTIALS).await.assert_error(400, "unauthorized_client");
-    let server = TestServer::start(&public_client("app"));
-    server.post_token(&format!("{CLIENT_CREDENTIALS}&client_id=app")).await.assert_error(400, "unauthorized_client");
-}
-
-#[tokio::test]
-async fn who_asks_is_judged_before_what_is_asked_for() {
-    let server = TestServer::start(&machine());
-    server.post_token("grant_type=unknown&client_id=nobody").await.assert_error(401, "invalid_client");
-    server.post_token("scope=admin").await.assert_error(401, "invalid_client");
-}
-
-#[tokio::test]
-async fn a_body_that_is_no_form_is_415() {
-    let server = TestServer::start(&machine());
-    let body = r#"{"grant_type":"client_credentials"}"#;
-    for media_type in ["application/json", "multipart/form-data; boundary=x", "text/plain", ""] {
-        let request = server.http().post(server.url("/token")).basic_auth(MACHINE, Some(SECRET)).body(body);
-        let answer = Answer::of(request.header(CONTENT_TYPE, media_type)).await;
-        answer.assert_error(415, "invalid_request");
-    }
-    let unnamed = server.http().post(server.url("/token")).basic_auth(MACHINE, Some(SECRET));
-    Answer::of(unnamed.body(CLIENT_CREDENTIALS)).await.assert_error(415, "invalid_request");
-}
-
-#[tokio::test]
 async fn a_form_is_known_in_any_case_and_with_a_charset() {
     let server = TestServer::start(&machine());
     for media_type in ["Application/X-WWW-Form-Urlencoded", "application/x-www-form-urlencoded; charset=UTF-8"] {
         let request = server.http().post(server.url("/token")).basic_auth(MACHINE, Some(SECRET));
         Answer::of(request.header(CONTENT_TYPE, media_type).body(CLIENT_CREDENTIALS)).await.access_token();
     }
-}
-
-#[tokio::test]
-async fn a_body_over_64_kib_is_413() {
-    let server = TestServer::start(&machine());
-    let form = (0..9).fold(CLIENT_CREDENTIALS.to_owned(), |form, at| format!("{form}&p{at}={}", "x".repeat(7200)));
-    let exactly = format!("{form}&p=");
-    let exactly = format!("{exactly}{}", "x".repeat(64 * 1024 - exactly.len()));
-    server.machine_token(&exactly).await.access_token();
-    server.machine_token(&format!("{exactly}x")).await.assert_error(413, "invalid_request");
-}
-
-#[tokio::test]
-async fn any_method_but_post_is_405_and_says_so() {
-    let server = TestServer::start(&machine());
-    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
-        let answer = Answer::of(server.http().request(method.clone(), server.url("/token"))).await;
-        answer.assert_error(405, "invalid_request");
-        assert_eq!(answer.header("allow"), "POST", "{method}");
-    }
-    let head = Answer::of(server.http().head(server.url("/token"))).await;
-    assert_eq!((head.status.as_u16(), head.header("allow"), head.body.as_str()), (405, "POST", ""));
 }
 
 #[tokio::test]

@@ -225,3 +225,51 @@ async fn the_pair_of_rfc_7636_appendix_b() {
     let members = ["access_token", "expires_in", "refresh_token", "scope", "token_type"];
     post_token(&server, &format!("{redemption}&code_verifier={VERIFIER}")).tokens(&members);
 }
+
+#[tokio::test]
+async fn the_revocation_of_rfc_7009_section_2_1() {
+    let server = TestServer::start(&config());
+    let refresh_token = refresh_token(&server).await;
+    let head = "POST /revoke HTTP/1.1
+         Host: server.example.com
+         Content-Type: application/x-www-form-urlencoded
+         Authorization: Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW";
+    // The token of the RFC is none of ours: §2.2 answers that it is gone all the same.
+    for token in ["45ghiukldjahdnhzdauz", &refresh_token] {
+        let answer = Wire::of(&server, head, &format!("token={token}&token_type_hint=refresh_token"));
+        assert_eq!((answer.status_line.as_str(), answer.body.as_str()), ("HTTP/1.1 200 OK", ""));
+    }
+    let again = post_token(&server, &format!("grant_type=refresh_token&refresh_token={refresh_token}"));
+    assert_eq!(again.status_line, "HTTP/1.1 400 Bad Request");
+}
+
+#[tokio::test]
+async fn the_introspection_of_rfc_7662_section_2_1() {
+    let server = TestServer::start(&config());
+    let answer = post_token(&server, "grant_type=client_credentials");
+    let tokens = answer.tokens(&["access_token", "expires_in", "scope", "token_type"]);
+    let access_token = tokens["access_token"].as_str().expect("a token");
+    let head = |authorization: &str| {
+        format!(
+            "POST /introspect HTTP/1.1
+             Host: server.example.com
+             Accept: application/json
+             Content-Type: application/x-www-form-urlencoded
+             Authorization: {authorization}"
+        )
+    };
+    // The second request of the section: by a client and its secret. The token of the RFC is none of ours.
+    let by_client = head("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW");
+    for (token, is_active) in [("mF_9.B5f-4.1JqM", false), (access_token, true)] {
+        let answer = Wire::of(&server, &by_client, &format!("token={token}&token_type_hint=access_token"));
+        assert_eq!(answer.status_line, "HTTP/1.1 200 OK");
+        assert_eq!(answer.header("content-type"), "application/json");
+        let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(body["active"], json!(is_active), "{body}");
+        assert_eq!(body.as_object().expect("an object").len() == 1, !is_active, "{body}");
+    }
+    // The first one is authorized by a bearer token, which the section leaves to the server. Ours takes clients alone.
+    let answer = Wire::of(&server, &head("Bearer 23410913-abewfq.123483"), "token=2YotnFZFEjr1zCsicMWpAA");
+    assert_eq!(answer.status_line, "HTTP/1.1 401 Unauthorized");
+    assert!(answer.header("www-authenticate").starts_with("Basic "));
+}

@@ -22,6 +22,7 @@ use jotsmith::foundation::clock::{ManualClock, Timestamp};
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::slow_hash::{PoolSize, SlowHash};
 use jotsmith::startup::{Foundations, Reloader, Running, Source};
+use jotsmith::store::sled::SledStore;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, redirect};
 use tokio::sync::oneshot;
@@ -50,6 +51,7 @@ pub(crate) struct TestServer {
 struct Served {
     /// Holds the store, which is closed when nobody does.
     reloader: Arc<Reloader>,
+    store: Arc<SledStore>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,6 +88,12 @@ impl TestServer {
         self.served = Some(served);
     }
 
+    /// Takes the store away: from now on it is out of order.
+    pub(crate) async fn lose_store(&self) {
+        let store = Arc::clone(&self.served.as_ref().expect("it serves").store);
+        tokio::task::spawn_blocking(move || store.close()).await.expect("no panic");
+    }
+
     /// Writes another configuration and loads it.
     pub(crate) async fn reload(&self, config: &str) -> Result<(), String> {
         self.site.write_config(config);
@@ -117,12 +125,14 @@ impl TestServer {
         Answer::of(self.http.get(format!("{}{path}", self.admin))).await
     }
 
+    /// A POST whose body is `form`.
+    pub(crate) fn post(&self, path: &str, form: &str) -> RequestBuilder {
+        self.http.post(self.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.to_owned())
+    }
+
     /// A POST to the token endpoint whose body is `form`.
     pub(crate) fn token_request(&self, form: &str) -> RequestBuilder {
-        self.http
-            .post(self.url("/token"))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.to_owned())
+        self.post("/token", form)
     }
 
     /// Asks the token endpoint without an `Authorization` header.
@@ -164,8 +174,8 @@ fn serve(site: &Site, clock: &Arc<ManualClock>) -> Result<(Addresses, Served), S
     let (stop, stopped) = oneshot::channel();
     let source = site.source();
     let thread = std::thread::spawn(move || run(source, foundations, &started, stopped));
-    let Started { addresses, reloader } = starting.recv().expect("the server's thread answers")?;
-    Ok((addresses, Served { reloader, stop: Some(stop), thread: Some(thread) }))
+    let Started { addresses, reloader, store } = starting.recv().expect("the server's thread answers")?;
+    Ok((addresses, Served { reloader, store, stop: Some(stop), thread: Some(thread) }))
 }
 
 struct Addresses {
@@ -176,6 +186,7 @@ struct Addresses {
 struct Started {
     addresses: Addresses,
     reloader: Arc<Reloader>,
+    store: Arc<SledStore>,
 }
 
 fn run(
@@ -190,7 +201,8 @@ fn run(
                 let issuer = format!("http://{}", running.public_address());
                 let admin = format!("http://{}", running.admin_address());
                 let addresses = Addresses { issuer, admin };
-                started.send(Ok(Started { addresses, reloader: running.reloader() })).expect("the test waits");
+                let begun = Started { addresses, reloader: running.reloader(), store: running.store() };
+                started.send(Ok(begun)).expect("the test waits");
                 running.until(async { drop(stopped.await) }).await.expect("the server ends well");
             }
             Err(error) => started.send(Err(error.to_string())).expect("the test waits"),

@@ -24,6 +24,9 @@ pub(crate) const TRUSTED_CALLBACK: &str = "https://trusted.example.com/cb";
 /// The resource that tokens are for.
 pub(crate) const API: &str = "https://api.example.com";
 
+/// The resource itself, as a client: it asks about the tokens that come to it.
+pub(crate) const API_SERVER: &str = "api-server";
+
 /// The person.
 pub(crate) const ALICE: &str = "alice";
 pub(crate) const ALICES_SUBJECT: &str = "248289761001";
@@ -102,12 +105,36 @@ pub(crate) fn with_bob(config: &str) -> String {
     )
 }
 
+/// The same configuration with [`API_SERVER`]. What is appended to it belongs to that client.
+pub(crate) fn with_api_server(config: &str) -> String {
+    let config = changed(config, "resources", |resources| {
+        let api = resources.iter_mut().find(|entry| entry["identifier"].as_str() == Some(API)).expect("a resource");
+        api["introspected_by"] = toml_edit::value(toml_edit::Array::from_iter([API_SERVER]));
+    });
+    let secret = ClientSecretHash::of_generated(SECRET.as_bytes());
+    format!(
+        r#"{config}
+        [[clients]]
+        client_id = "{API_SERVER}"
+        client_secrets = ["{secret}"]
+        grant_types = ["client_credentials"]
+        response_types = []
+        scope = "read"
+        "#
+    )
+}
+
 /// The same configuration, with other values in the entry of a client: `keys` is TOML.
 pub(crate) fn with_client(config: &str, client_id: &str, keys: &str) -> String {
     changed(config, "clients", |clients| {
         let entry = clients.iter_mut().find(|entry| entry["client_id"].as_str() == Some(client_id)).expect("a client");
         entry.extend(keys.parse::<DocumentMut>().expect("TOML").as_table().clone());
     })
+}
+
+/// The same configuration without a client.
+pub(crate) fn without_client(config: &str, client_id: &str) -> String {
+    changed(config, "clients", |clients| clients.retain(|entry| entry["client_id"].as_str() != Some(client_id)))
 }
 
 /// The same configuration, in which the only person has another password.

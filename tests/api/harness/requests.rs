@@ -1,6 +1,7 @@
 //! What clients send: authorization requests and token requests.
 
 use jotsmith::foundation::base64url;
+use reqwest::RequestBuilder;
 
 use super::people::{APP, APP_CALLBACK, CHALLENGE, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK};
 use super::{Answer, SECRET, TestServer};
@@ -91,11 +92,41 @@ pub(crate) fn mangled(handle: &str) -> Vec<String> {
 }
 
 impl TestServer {
+    /// A POST of one of the clients.
+    pub(crate) fn post_as(&self, client_id: &str, path: &str, form: &Parameters) -> RequestBuilder {
+        if client_id == APP {
+            return self.post(path, &form.clone().and("client_id", APP).encoded());
+        }
+        self.post(path, &form.encoded()).basic_auth(client_id, Some(SECRET))
+    }
+
     /// Asks the token endpoint as one of the clients.
     pub(crate) async fn token(&self, client_id: &str, form: &Parameters) -> Answer {
-        if client_id == APP {
-            return self.post_token(&form.clone().and("client_id", APP).encoded()).await;
-        }
-        Answer::of(self.token_request(&form.encoded()).basic_auth(client_id, Some(SECRET))).await
+        Answer::of(self.post_as(client_id, "/token", form)).await
+    }
+
+    /// Gives a token up as one of the clients.
+    pub(crate) async fn revoke(&self, client_id: &str, token: &str) -> Answer {
+        Answer::of(self.post_as(client_id, "/revoke", &Parameters::new([("token", token)]))).await
+    }
+
+    /// Asks about a token as one of the clients.
+    pub(crate) async fn introspect(&self, client_id: &str, token: &str) -> Answer {
+        Answer::of(self.post_as(client_id, "/introspect", &Parameters::new([("token", token)]))).await
+    }
+
+    /// Whether one of the clients is told that a token is good. Who is told that it is not learns nothing else.
+    pub(crate) async fn is_active(&self, client_id: &str, token: &str) -> bool {
+        let answer = self.introspect(client_id, token).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, "application/json"),
+            "{}",
+            answer.body
+        );
+        answer.assert_is_not_stored();
+        let is_active = answer.json()["active"].as_bool().expect("a boolean");
+        assert!(is_active || answer.body == r#"{"active":false}"#, "{}", answer.body);
+        is_active
     }
 }
