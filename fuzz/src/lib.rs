@@ -12,7 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jotsmith::authorize::pending::PendingRequest;
 use jotsmith::authorize::request::{AuthorizationError, AuthorizationRequest, Registrations};
+use jotsmith::clients::authentication::assertion::claimed_client;
 use jotsmith::config::{self, Environment, Settings};
+use jotsmith::foundation::base64url;
 use jotsmith::foundation::clock::Timestamp;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::sealing::{KEY_BYTES, SealingKey};
@@ -21,6 +23,7 @@ use jotsmith::keys::algorithm::Algorithm;
 use jotsmith::keys::csrf::CsrfBinding;
 use jotsmith::keys::jws::{Expectation, decode_unverified};
 use jotsmith::keys::key_ring::{KeyRing, RingDemands};
+use jotsmith::keys::registered_keys::RegisteredKeys;
 use jotsmith::keys::schedule::{Lifecycle, Scheduled};
 use jotsmith::keys::sealing_ring::{SealPurpose, SealingRing};
 use jotsmith::keys::signing_key::{self, SigningKey};
@@ -44,13 +47,14 @@ use uuid::Uuid;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("form_body", form_body),
     ("basic_header", basic_header),
     ("redirect_uri", redirect_uri),
     ("authorize_query", authorize_query),
     ("handle", handle),
     ("token", token),
+    ("client_assertion", client_assertion),
     ("sealed_value", sealed_value),
     ("cookie_header", cookie_header),
     ("resource_indicator", resource_indicator),
@@ -305,6 +309,25 @@ static SIGNING: LazyLock<KeyRing> = LazyLock::new(|| {
     };
     KeyRing::new(vec![key], &demands).expect("a ring")
 });
+
+/// A client assertion before anything is believed of it, its claims alone, and the keys that a client registers.
+pub fn client_assertion(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    // The text as it came, and as the claims of a token that nobody has signed.
+    let unsigned = format!("eyJhbGciOiJFUzI1NiJ9.{}.AAAA", base64url::encode(text));
+    for assertion in [text, &unsigned] {
+        let Some(client_id) = claimed_client(assertion) else { continue };
+        let token = decode_unverified(assertion).expect("it was read");
+        assert_eq!(token.claims["sub"], *client_id);
+        assert!(client_id.len() <= assertion.len());
+    }
+    let Ok(set) = serde_json::from_str::<Value>(text) else { return };
+    if RegisteredKeys::judge(&set, None).is_ok() {
+        let keys = set["keys"].as_array().expect("it is a set");
+        assert!((1..=16).contains(&keys.len()));
+        assert!(keys.iter().all(|key| key.get("d").is_none() && key.get("k").is_none() && key["kty"].is_string()));
+    }
+}
 
 /// The value of a cookie or form field: nothing opens but what we sealed; and what a later version of ours has sealed is
 /// read as what it is, or refused.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::keys::algorithm::Algorithm;
+use crate::keys::registered_keys::{KeysRefused, RegisteredKeys};
 use crate::protocol::claims::{CustomClaims, ReservedClaim};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::resource::{InvalidResource, ResourceIndicator};
@@ -21,6 +23,9 @@ use super::secret_hash::{ClientSecretHash, InvalidSecretHash};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientId(Arc<str>);
+
+/// The name of the method of [`AuthenticationMethod::PrivateKeyJwt`].
+const PRIVATE_KEY_JWT: &str = "private_key_jwt";
 
 /// The longest client identifier, in bytes.
 const LONGEST_CLIENT_ID: usize = 255;
@@ -66,6 +71,17 @@ pub enum AuthenticationMethod {
     None,
     /// With a secret, as HTTP Basic or in the body: either place is good, whichever was registered (RFC 6749 §2.3.1).
     Secret(Vec<ClientSecretHash>),
+    /// With an assertion that it signed (RFC 7523 §2.2).
+    PrivateKeyJwt(AssertionKeys),
+}
+
+/// What a client's assertions are verified with.
+#[derive(Debug, Clone)]
+pub struct AssertionKeys {
+    /// Its public keys.
+    pub keys: RegisteredKeys,
+    /// Whether `aud` may be the token endpoint.
+    pub accept_token_endpoint_audience: bool,
 }
 
 /// A client that may be served.
@@ -104,7 +120,9 @@ pub enum InvalidClient {
     #[error("client_id is 1 to 255 printable ASCII characters")]
     ClientId,
     /// `token_endpoint_auth_method` is none of ours.
-    #[error("token_endpoint_auth_method {0:?} is not one of client_secret_basic, client_secret_post, none")]
+    #[error(
+        "token_endpoint_auth_method {0:?} is not one of client_secret_basic, client_secret_post, private_key_jwt, none"
+    )]
     AuthenticationMethod(String),
     /// A secret client without a secret.
     #[error(
@@ -117,6 +135,25 @@ pub enum InvalidClient {
     /// A public client with a secret.
     #[error("a public client (token_endpoint_auth_method = \"none\") has no client_secrets")]
     PublicWithSecret,
+    /// A client that has keys, and a secret as well.
+    #[error(
+        "a client with token_endpoint_auth_method = \"private_key_jwt\" has no client_secrets: it has one way to authenticate"
+    )]
+    KeysWithSecret,
+    /// A client that should have keys and has none.
+    #[error(
+        "token_endpoint_auth_method = \"private_key_jwt\" needs jwks; `jotsmith client new --private-key-jwt` writes it"
+    )]
+    NoKeys,
+    /// What only a client with keys may say.
+    #[error("{0} is for clients with token_endpoint_auth_method = \"private_key_jwt\"")]
+    KeysOfOther(&'static str),
+    /// `jwks` is refused.
+    #[error("jwks: {0}")]
+    Keys(#[from] KeysRefused),
+    /// `token_endpoint_auth_signing_alg` is none of ours, or not asymmetric.
+    #[error("token_endpoint_auth_signing_alg {0:?} is not one of ES256, RS256, EdDSA")]
+    SigningAlgorithm(String),
     /// A secret that is not a hash.
     #[error(transparent)]
     SecretHash(#[from] InvalidSecretHash),
@@ -127,7 +164,7 @@ pub enum InvalidClient {
     #[error("a public client may not use client_credentials: anybody could (RFC 6749 §4.4)")]
     PublicWithClientCredentials,
     /// A refresh token is born in another grant.
-    #[error("grant_types has refresh_token without authorization_code, so there would never be one")]
+    #[error("grant_types has refresh_token without authorization_code or password, so there would never be one")]
     RefreshTokenAlone,
     /// What it would do at the authorization endpoint is inconsistent or insecure.
     #[error(transparent)]
@@ -169,7 +206,8 @@ impl Client {
         if is_public && grant_types.contains(&GrantType::ClientCredentials) {
             return Err(InvalidClient::PublicWithClientCredentials);
         }
-        if grant_types.contains(&GrantType::RefreshToken) && !grant_types.contains(&GrantType::AuthorizationCode) {
+        let gives_refresh_tokens = [GrantType::AuthorizationCode, GrantType::Password];
+        if grant_types.contains(&GrantType::RefreshToken) && grant_types.is_disjoint(&gives_refresh_tokens.into()) {
             return Err(InvalidClient::RefreshTokenAlone);
         }
         let authorization = AuthorizationSettings::new(&metadata, &grant_types, is_public)?;
@@ -210,7 +248,19 @@ impl Client {
 
 fn authentication_method(metadata: &ClientMetadata) -> Result<AuthenticationMethod, InvalidClient> {
     // RFC 7591 §2: "If unspecified or omitted, the default is client_secret_basic".
-    match metadata.token_endpoint_auth_method.as_deref().unwrap_or("client_secret_basic") {
+    let method = metadata.token_endpoint_auth_method.as_deref().unwrap_or("client_secret_basic");
+    if method == PRIVATE_KEY_JWT {
+        return Ok(AuthenticationMethod::PrivateKeyJwt(assertion_keys(metadata)?));
+    }
+    let of_keys = [
+        ("jwks", metadata.jwks.is_some()),
+        ("token_endpoint_auth_signing_alg", metadata.token_endpoint_auth_signing_alg.is_some()),
+        ("accept_token_endpoint_audience", metadata.accept_token_endpoint_audience.is_some()),
+    ];
+    if let Some((name, _)) = of_keys.into_iter().find(|(_, is_there)| *is_there) {
+        return Err(InvalidClient::KeysOfOther(name));
+    }
+    match method {
         "none" if metadata.client_secrets.is_empty() => Ok(AuthenticationMethod::None),
         "none" => Err(InvalidClient::PublicWithSecret),
         "client_secret_basic" | "client_secret_post" => match metadata.client_secrets.len() {
@@ -223,6 +273,19 @@ fn authentication_method(metadata: &ClientMetadata) -> Result<AuthenticationMeth
         },
         other => Err(InvalidClient::AuthenticationMethod(other.to_owned())),
     }
+}
+
+fn assertion_keys(metadata: &ClientMetadata) -> Result<AssertionKeys, InvalidClient> {
+    if !metadata.client_secrets.is_empty() {
+        return Err(InvalidClient::KeysWithSecret);
+    }
+    let jwks = metadata.jwks.as_ref().ok_or(InvalidClient::NoKeys)?;
+    let read = |name: &String| name.parse().map_err(|_| InvalidClient::SigningAlgorithm(name.clone()));
+    let algorithm: Option<Algorithm> = metadata.token_endpoint_auth_signing_alg.as_ref().map(read).transpose()?;
+    Ok(AssertionKeys {
+        keys: RegisteredKeys::judge(jwks, algorithm)?,
+        accept_token_endpoint_audience: metadata.accept_token_endpoint_audience.unwrap_or(false),
+    })
 }
 
 fn grant_types(names: Option<&[String]>) -> Result<BTreeSet<GrantType>, InvalidClient> {
@@ -272,6 +335,8 @@ fn judge_links(metadata: &ClientMetadata) -> Result<(), InvalidClient> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn machine() -> ClientMetadata {
@@ -329,6 +394,67 @@ mod tests {
         for (change, why) in cases {
             assert_eq!(refusal(change), why);
         }
+    }
+
+    fn signing(change: impl FnOnce(&mut ClientMetadata)) -> Result<AuthenticationMethod, InvalidClient> {
+        let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        let mut metadata = ClientMetadata {
+            token_endpoint_auth_method: Some("private_key_jwt".to_owned()),
+            client_secrets: Vec::new(),
+            jwks: Some(json!({ "keys": [key] })),
+            ..machine()
+        };
+        change(&mut metadata);
+        Client::new(metadata).map(|client| client.authentication)
+    }
+
+    #[test]
+    fn a_client_with_keys_takes_the_issuer_alone_unless_it_says_otherwise() {
+        let Ok(AuthenticationMethod::PrivateKeyJwt(keys)) = signing(|_| {}) else { panic!("refused") };
+        assert_eq!(keys.keys.algorithms(), [Algorithm::EdDsa]);
+        assert!(!keys.accept_token_endpoint_audience);
+        let change = |m: &mut ClientMetadata| {
+            m.accept_token_endpoint_audience = Some(true);
+            m.token_endpoint_auth_signing_alg = Some("EdDSA".to_owned());
+        };
+        let Ok(AuthenticationMethod::PrivateKeyJwt(keys)) = signing(change) else { panic!("refused") };
+        assert!(keys.accept_token_endpoint_audience);
+    }
+
+    #[test]
+    fn keys_and_secrets_are_two_ways_and_keys_alone_have_settings() {
+        type Change = fn(&mut ClientMetadata);
+        let cases: [(Change, InvalidClient); 5] = [
+            (|m| m.client_secrets = machine().client_secrets, InvalidClient::KeysWithSecret),
+            (|m| m.jwks = None, InvalidClient::NoKeys),
+            (|m| m.jwks = Some(json!({ "keys": [] })), InvalidClient::Keys(KeysRefused::Empty)),
+            (
+                |m| m.token_endpoint_auth_signing_alg = Some("HS256".to_owned()),
+                InvalidClient::SigningAlgorithm("HS256".to_owned()),
+            ),
+            (
+                |m| m.token_endpoint_auth_signing_alg = Some("none".to_owned()),
+                InvalidClient::SigningAlgorithm("none".to_owned()),
+            ),
+        ];
+        for (change, why) in cases {
+            assert_eq!(signing(change).err(), Some(why));
+        }
+        assert_eq!(refusal(|m| m.jwks = Some(json!({}))), InvalidClient::KeysOfOther("jwks"));
+        let why = refusal(|m| m.token_endpoint_auth_signing_alg = Some("ES256".to_owned()));
+        assert_eq!(why, InvalidClient::KeysOfOther("token_endpoint_auth_signing_alg"));
+        let why = refusal(|m| m.accept_token_endpoint_audience = Some(false));
+        assert_eq!(why, InvalidClient::KeysOfOther("accept_token_endpoint_audience"));
+    }
+
+    #[test]
+    fn a_refresh_token_is_born_of_a_code_or_of_a_password() {
+        let with = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Client::new(ClientMetadata { grant_types: Some(names), ..machine() }).map(|_| ())
+        };
+        assert_eq!(with(&["password", "refresh_token"]), Ok(()));
+        assert_eq!(with(&["client_credentials", "refresh_token"]), Err(InvalidClient::RefreshTokenAlone));
     }
 
     #[test]

@@ -22,6 +22,13 @@ pub struct ClientMetadata {
     pub client_secrets: Vec<String>,
     /// How the client authenticates; `client_secret_basic` when it is not given.
     pub token_endpoint_auth_method: Option<String>,
+    /// The public keys of a `private_key_jwt` client, as a JWK Set (RFC 7517 §5).
+    pub jwks: Option<Value>,
+    /// What a `private_key_jwt` client signs with (OpenID Connect Dynamic Client Registration §2); any algorithm that one
+    /// of its keys is for when it is not given.
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// Ours: whether the `aud` of an assertion may be the token endpoint; no when it is not given.
+    pub accept_token_endpoint_audience: Option<bool>,
     /// Where the answers of the authorization endpoint may go.
     #[serde(default)]
     pub redirect_uris: Vec<String>,

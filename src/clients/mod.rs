@@ -8,7 +8,7 @@ mod registry;
 mod secret_hash;
 
 pub use authorization::{AuthorizationSettings, InvalidAuthorizationSettings};
-pub use client::{AuthenticationMethod, Client, ClientId, InvalidClient};
+pub use client::{AssertionKeys, AuthenticationMethod, Client, ClientId, InvalidClient};
 pub use metadata::ClientMetadata;
 pub use registry::{ClientRegistry, DuplicateClient};
 pub use secret_hash::{ClientSecretHash, InvalidSecretHash};

@@ -10,6 +10,7 @@ pub mod duration;
 pub mod id;
 pub mod keyed_digest;
 pub mod network;
+pub mod once;
 pub mod password_hash;
 pub mod random;
 pub mod sealing;

@@ -5,14 +5,18 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod password;
 mod person;
 pub mod refresh_token;
 
 use crate::authorize::store::CodeStore;
 use crate::clients::authentication::AuthenticatedClient;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::network::Network;
+use crate::foundation::random::Random;
 use crate::keys::sealing_ring::SealingRing;
 use crate::login::directory::Directory;
+use crate::login::password::PasswordLogin;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::parameters::Parameters;
@@ -24,6 +28,7 @@ use crate::tokens::store::GrantStore;
 
 use authorization_code::AuthorizationCodeRequest;
 use client_credentials::ClientCredentialsRequest;
+use password::PasswordRequest;
 use refresh_token::RefreshTokenRequest;
 
 /// A request to the token endpoint, parsed.
@@ -33,6 +38,8 @@ pub enum TokenRequest<'a> {
     AuthorizationCode(AuthorizationCodeRequest<'a>),
     /// RFC 6749 §4.4.2.
     ClientCredentials(ClientCredentialsRequest<'a>),
+    /// RFC 6749 §4.3.2.
+    Password(PasswordRequest<'a>),
     /// RFC 6749 §6.
     RefreshToken(RefreshTokenRequest<'a>),
 }
@@ -46,6 +53,10 @@ pub struct Ports<'a> {
     pub issuer: &'a TokenIssuer,
     /// Who may sign in.
     pub directory: &'a dyn Directory,
+    /// Verifies usernames and passwords.
+    pub login: &'a PasswordLogin,
+    /// Where the request comes from.
+    pub network: Network,
     /// Codes that wait for their redemption.
     pub codes: &'a dyn CodeStore,
     /// Grants.
@@ -54,12 +65,14 @@ pub struct Ports<'a> {
     pub sealing: &'a SealingRing,
     /// How long grants live.
     pub lifetimes: &'a Lifetimes,
+    /// Gives unpredictable bytes.
+    pub random: &'a dyn Random,
 }
 
 impl<'a> TokenRequest<'a> {
     /// The grant types that the token endpoint takes.
-    pub const GRANT_TYPES: [GrantType; 3] =
-        [GrantType::AuthorizationCode, GrantType::ClientCredentials, GrantType::RefreshToken];
+    pub const GRANT_TYPES: [GrantType; 4] =
+        [GrantType::AuthorizationCode, GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
 
     /// Reads the parameters of whichever grant type `grant_type` names.
     pub fn parse(parameters: &'a Parameters<'a>) -> Result<Self, OAuthError> {
@@ -68,6 +81,7 @@ impl<'a> TokenRequest<'a> {
             Some(GrantType::AuthorizationCode) => {
                 Ok(Self::AuthorizationCode(AuthorizationCodeRequest::parse(parameters)?))
             }
+            Some(GrantType::Password) => Ok(Self::Password(PasswordRequest::parse(parameters)?)),
             Some(GrantType::RefreshToken) => Ok(Self::RefreshToken(RefreshTokenRequest::parse(parameters)?)),
             Some(GrantType::ClientCredentials) => {
                 Ok(Self::ClientCredentials(ClientCredentialsRequest::parse(parameters)))
@@ -81,6 +95,7 @@ impl<'a> TokenRequest<'a> {
         match self {
             Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
             Self::ClientCredentials(_) => GrantType::ClientCredentials,
+            Self::Password(_) => GrantType::Password,
             Self::RefreshToken(_) => GrantType::RefreshToken,
         }
     }
@@ -97,6 +112,7 @@ impl<'a> TokenRequest<'a> {
         }
         match self {
             Self::AuthorizationCode(request) => request.respond(client, ports, now).await,
+            Self::Password(request) => request.respond(client, ports, now).await,
             Self::RefreshToken(request) => request.respond(client, ports, now).await,
             Self::ClientCredentials(request) => request.respond(client, ports.resources, ports.issuer, now),
         }

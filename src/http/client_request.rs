@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix_web::web::Payload;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
-use crate::clients::authentication::{AuthenticatedClient, authenticate};
+use crate::clients::authentication::{AuthenticatedClient, Authenticator};
 use crate::foundation::clock::Timestamp;
+use crate::foundation::network::Network;
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
 use crate::tokens::presented_token::TokenReader;
@@ -24,6 +25,8 @@ pub(super) struct ClientRequest<'a> {
     pub(super) parameters: Parameters<'a>,
     /// What is configured, from the request's beginning to its end.
     pub(super) live: Arc<Live>,
+    /// Where it comes from.
+    pub(super) network: Network,
     /// What lives longer.
     pub(super) state: &'a State,
     /// When.
@@ -57,16 +60,23 @@ pub(super) async fn answer(
 
 async fn open<'a>(request: &HttpRequest, body: &'a [u8], state: &'a State) -> Result<ClientRequest<'a>, OAuthError> {
     let parameters = Parameters::parse(body)?;
-    let presented = presented_credentials::read(request.headers(), &parameters)?;
     // The snapshot is held across an await, so it is a counted reference and not a guard of the moment.
     let live = state.live_for_long();
     let network = network::of(request, &live.trusted_proxies);
+    let now = state.now();
+    let presented = presented_credentials::read(request.headers(), &parameters)?;
     // The name of a client that is there; anything else may be a secret in the wrong place.
     if let Some(client) = live.clients.find(presented.client_id()) {
         tracing::Span::current().record("client.id", client.id.as_str());
     }
-    let client = authenticate(&presented, &live.clients, &live.secrets, network).await?;
+    let authenticator = Authenticator {
+        registry: &live.clients,
+        secrets: &live.secrets,
+        assertions: &live.assertions,
+        once: &*state.stores.once,
+    };
+    let client = authenticator.authenticate(&presented, network, now).await?;
     // For `cors`, which decides on whose pages may read the answer.
     request.extensions_mut().insert(client.clone());
-    Ok(ClientRequest { client, parameters, live, state, now: state.now() })
+    Ok(ClientRequest { client, parameters, live, network, state, now })
 }

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::authorize::request::Registrations;
 use crate::clients::ClientRegistry;
-use crate::clients::authentication::SecretVerifier;
+use crate::clients::authentication::{AssertionVerifier, SecretVerifier};
 use crate::keys::key_ring::KeyRing;
 use crate::keys::sealing_ring::SealingRing;
 use crate::login::password::PasswordLogin;
@@ -26,6 +26,8 @@ pub struct Live {
     pub clients: ClientRegistry,
     /// Checks client secrets.
     pub secrets: SecretVerifier,
+    /// Checks client assertions.
+    pub assertions: AssertionVerifier,
     /// What tokens may be for.
     pub resources: ProtectedResources,
     /// What scope tokens mean, in words; by token and language.

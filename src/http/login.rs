@@ -75,33 +75,54 @@ async fn signed_in(step: &Step<'_>, asked: &AuthorizationRequest, account: &Acco
 
 /// Shows the login page again, with the same words for a wrong name and a wrong password.
 fn again(step: &Step<'_>, asked: &AuthorizationRequest, username: &str, refused: &LoginRefused) -> HttpResponse {
-    let (outcome, status, problem, wait) = match refused {
-        LoginRefused::Wrong => ("wrong", StatusCode::FORBIDDEN, "Username or password is wrong.", None),
-        LoginRefused::Throttled(throttled) => (
-            "throttled",
-            StatusCode::TOO_MANY_REQUESTS,
-            "There were too many attempts. Wait a little, then try again.",
-            Some(throttled.retry_after),
-        ),
-        LoginRefused::Busy(busy) => (
-            "busy",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Many people are signing in. Try again in a moment.",
-            Some(busy.retry_after),
-        ),
-        LoginRefused::Unavailable(_) => (
-            "unavailable",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Nobody can sign in right now. Try again in a moment.",
-            None,
-        ),
-    };
+    let (status, problem) = words(refused);
+    let outcome = refused.outcome();
     metrics::counter!("jotsmith_logins_total", "outcome" => outcome).increment(1);
     if let LoginRefused::Unavailable(cause) = refused {
         tracing::error!(login.outcome = outcome, error.cause = %cause, "not signed in");
     } else {
         tracing::info!(login.outcome = outcome, "not signed in");
     }
-    let retry_after = wait.map(whole_seconds);
+    let retry_after = refused.retry_after().map(whole_seconds);
     step.show_login(asked, Some(LoginFailure { status, problem, username, retry_after }))
+}
+
+/// With what status the login page comes back, and what it says.
+const fn words(refused: &LoginRefused) -> (StatusCode, &'static str) {
+    match refused {
+        LoginRefused::Wrong => (StatusCode::FORBIDDEN, "Username or password is wrong."),
+        LoginRefused::Throttled(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "There were too many attempts. Wait a little, then try again.")
+        }
+        LoginRefused::Busy(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in. Try again in a moment.")
+        }
+        LoginRefused::Unavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Nobody can sign in right now. Try again in a moment.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::foundation::slow_hash::Busy;
+    use crate::login::directory::DirectoryUnavailable;
+    use crate::login::throttle::Throttled;
+
+    #[test]
+    fn a_page_that_asks_to_come_back_says_when() {
+        let wait = Duration::from_secs(3);
+        for (refused, status) in [
+            (LoginRefused::Wrong, 403),
+            (Throttled { retry_after: wait }.into(), 429),
+            (Busy { retry_after: wait }.into(), 503),
+            (DirectoryUnavailable("no route to host".to_owned()).into(), 503),
+        ] {
+            assert_eq!(words(&refused).0, status, "{refused}");
+            assert_eq!(refused.retry_after().is_some(), status != 403, "{refused}");
+        }
+    }
 }

@@ -6,8 +6,9 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, Data};
 
-use crate::clients::{AuthenticationMethod, ClientRegistry};
+use crate::clients::{AuthenticationMethod, Client, ClientRegistry};
 use crate::grant_types::TokenRequest;
+use crate::keys::algorithm::Algorithm;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::issuer::Issuer;
 use crate::protocol::pkce;
@@ -34,10 +35,13 @@ pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
         response_modes_supported: only_if(has_people, ResponseMode::ALL.map(ResponseMode::as_str)),
         grant_types_supported: grant_types(clients),
         token_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
+        token_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),
         revocation_endpoint: issuer.endpoint(endpoint::REVOKE),
         revocation_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
+        revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),
         introspection_endpoint: issuer.endpoint(endpoint::INTROSPECT),
         introspection_endpoint_auth_methods_supported: authentication_methods(clients, Asking::ConfidentialClient),
+        introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),
         code_challenge_methods_supported: only_if(has_people, [pkce::S256]),
         authorization_response_iss_parameter_supported: has_people.then_some(true),
     };
@@ -75,7 +79,20 @@ fn authentication_methods(clients: &ClientRegistry, asking: Asking) -> Vec<&'sta
     {
         methods.push("none");
     }
+    if !assertion_algorithms(clients).is_empty() {
+        methods.push("private_key_jwt");
+    }
     methods
+}
+
+/// What the assertions of some client may be signed with.
+fn assertion_algorithms(clients: &ClientRegistry) -> Vec<&'static str> {
+    let of_client = |client: &Client| match &client.authentication {
+        AuthenticationMethod::PrivateKeyJwt(keys) => keys.keys.algorithms().to_vec(),
+        AuthenticationMethod::None | AuthenticationMethod::Secret(_) => Vec::new(),
+    };
+    let algorithms: BTreeSet<Algorithm> = clients.iter().flat_map(|client| of_client(client)).collect();
+    algorithms.into_iter().map(Algorithm::as_str).collect()
 }
 
 /// `GET /.well-known/oauth-authorization-server`.

@@ -34,6 +34,11 @@ use crate::protocol::issuer::Issuer;
 pub use headers::name_request;
 pub use metadata::render as render_metadata;
 
+/// The address of the token endpoint, as the metadata names it.
+pub fn token_endpoint(issuer: &Issuer) -> String {
+    issuer.endpoint(endpoint::TOKEN)
+}
+
 /// The name under which the metadata is well known (RFC 8414 §3).
 const METADATA_NAME: &str = "oauth-authorization-server";
 

@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
+use crate::foundation::once::OnceStore;
 use crate::foundation::random::Random;
 use crate::foundation::storage::StoreHealth;
 use crate::login::store::SessionStore;
@@ -37,6 +38,8 @@ pub struct Stores {
     pub grants: Arc<dyn GrantStore>,
     /// What was ended early.
     pub sessions: Arc<dyn SessionStore>,
+    /// What may be shown once.
+    pub once: Arc<dyn OnceStore>,
     /// Whether all of them can be used.
     pub health: Arc<dyn StoreHealth>,
 }

@@ -18,17 +18,20 @@ pub(super) async fn token(request: HttpRequest, body: Payload, state: Data<State
 
 /// What the client asks for, whether it may, and then the grant itself.
 async fn respond(request: &ClientRequest<'_>) -> Result<HttpResponse, OAuthError> {
-    let ClientRequest { client, parameters, live, state, now } = request;
+    let ClientRequest { client, parameters, live, network, state, now } = request;
     let asked = TokenRequest::parse(parameters)?;
     tracing::Span::current().record("grant.type", asked.grant_type().as_str());
     let ports = Ports {
         resources: &live.resources,
         issuer: &live.tokens,
         directory: &*live.login.directory,
+        login: &live.login,
+        network: *network,
         codes: &*state.stores.codes,
         grants: &*state.stores.grants,
         sealing: &live.sealing,
         lifetimes: &live.lifetimes,
+        random: &*state.random,
     };
     let answer = asked.respond(client, &ports, *now).await?;
     Ok(not_stored(StatusCode::OK).json(answer))

@@ -23,18 +23,19 @@ pub(super) fn public_jwk(algorithm: Algorithm, public_key: &[u8], kid: Option<St
 }
 
 /// The SHA-256 thumbprint over the members that make the key, in the order of their names (RFC 7638 §3).
-fn thumbprint(jwk: &Jwk) -> String {
+pub(super) fn thumbprint(jwk: &Jwk) -> String {
     jwk.thumbprint(ThumbprintHash::SHA256).expect("a key of one of our algorithms")
 }
 
 /// Public keys to verify with, ready for use.
 #[derive(Debug, Clone, Default)]
-pub struct VerificationKeys(Vec<VerificationKey>);
+pub struct VerificationKeys(pub(super) Vec<VerificationKey>);
 
 /// A public key and the one algorithm that it verifies.
 #[derive(Debug, Clone)]
 pub(super) struct VerificationKey {
-    kid: String,
+    /// Its name.
+    pub(super) kid: String,
     /// The one that its kind of key is for.
     pub(super) algorithm: Algorithm,
     key: DecodingKey,
@@ -53,6 +54,11 @@ impl VerificationKeys {
         Ok(set.keys.iter().collect())
     }
 
+    /// The key, where there is one alone.
+    pub(super) fn sole(&self) -> Option<&VerificationKey> {
+        if let [key] = &self.0[..] { Some(key) } else { None }
+    }
+
     /// The key of that name.
     pub(super) fn find(&self, kid: &str) -> Option<&VerificationKey> {
         self.0.iter().find(|key| key.kid == kid)
@@ -66,14 +72,20 @@ impl<'a> FromIterator<&'a Jwk> for VerificationKeys {
 }
 
 impl VerificationKey {
-    fn from_jwk(jwk: &Jwk) -> Option<Self> {
-        // The kind of key alone says what it may verify, so that nothing can make an RSA key a MAC's secret.
-        let algorithm = match &jwk.algorithm {
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::Es256,
-            AlgorithmParameters::RSA(_) => Algorithm::Rs256,
-            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDsa,
-            _ => return None,
-        };
+    /// The algorithm of a kind of key. The kind alone says what a key may verify, so that nothing can make an RSA key a
+    /// MAC's secret.
+    pub(super) fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
+        match &jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Some(Algorithm::Es256),
+            AlgorithmParameters::RSA(_) => Some(Algorithm::Rs256),
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Some(Algorithm::EdDsa),
+            _ => None,
+        }
+    }
+
+    /// The key of a JWK that has a name and is for signatures of one of our algorithms.
+    pub(super) fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let algorithm = Self::algorithm_of(jwk)?;
         let common = &jwk.common;
         let is_for_it = common.key_algorithm.is_none_or(|said| said == KeyAlgorithm::from(jose(algorithm)));
         let is_for_signatures = common.public_key_use.as_ref().is_none_or(|said| *said == PublicKeyUse::Signature);
@@ -92,7 +104,7 @@ impl VerificationKey {
 }
 
 /// The algorithm by its name in jsonwebtoken.
-const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
+pub(super) const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
     match algorithm {
         Algorithm::Es256 => JoseAlgorithm::ES256,
         Algorithm::Rs256 => JoseAlgorithm::RS256,

@@ -8,6 +8,7 @@ pub mod jws;
 pub mod key_files;
 pub mod key_ring;
 pub mod pem;
+pub mod registered_keys;
 pub mod schedule;
 pub mod sealed_value;
 pub mod sealing_files;

@@ -22,13 +22,18 @@ impl TokenType {
     /// Whether a `typ` header says this. Media types are compared without regard to case, and one without a slash
     /// stands for `application/` and itself (RFC 7515 §4.1.9).
     pub fn is_meant_by(self, typ: &str) -> bool {
-        const PREFIX: &str = "application/";
-        let subtype = match typ.split_at_checked(PREFIX.len()) {
-            Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
-            _ => typ,
-        };
-        subtype.eq_ignore_ascii_case(self.as_str())
+        names(typ, self.as_str())
     }
+}
+
+/// Whether a `typ` header names the media type `application/` and `subtype`.
+pub fn names(typ: &str, subtype: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let named = match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, named)) if prefix.eq_ignore_ascii_case(PREFIX) => named,
+        _ => typ,
+    };
+    named.eq_ignore_ascii_case(subtype)
 }
 
 #[cfg(test)]

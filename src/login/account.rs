@@ -8,7 +8,7 @@ use crate::protocol::claims::CustomClaims;
 /// The longest subject, in bytes: what OpenID Connect Core §2 allows a `sub`.
 const MAX_SUBJECT_BYTES: usize = 255;
 /// The longest username, in bytes.
-const MAX_USERNAME_BYTES: usize = 255;
+pub(super) const MAX_USERNAME_BYTES: usize = 255;
 
 /// A person who may sign in. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -4,9 +4,10 @@
 //! tells who has an account. What costs nothing is refused first: too many failures, then no place in the pool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::account::Account;
-use super::directory::{Directory, DirectoryUnavailable};
+use super::account::{Account, MAX_USERNAME_BYTES};
+use super::directory::{DIRECTORY_RETRY, Directory, DirectoryUnavailable};
 use super::throttle::{Throttle, ThrottleLimits, Throttled};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::network::Network;
@@ -46,15 +47,38 @@ pub enum LoginRefused {
     Unavailable(#[from] DirectoryUnavailable),
 }
 
+impl LoginRefused {
+    /// What the metric and the log call it.
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Throttled(_) => "throttled",
+            Self::Busy(_) => "busy",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// When to come back; none where it is the same at any time.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Wrong => None,
+            Self::Throttled(throttled) => Some(throttled.retry_after),
+            Self::Busy(busy) => Some(busy.retry_after),
+            Self::Unavailable(_) => Some(DIRECTORY_RETRY),
+        }
+    }
+}
+
 impl From<LoginRefused> for OAuthError {
     fn from(refused: LoginRefused) -> Self {
         match refused {
-            LoginRefused::Wrong => Self::new(ErrorCode::InvalidGrant, "wrong username or password"),
+            LoginRefused::Wrong => Self::new(ErrorCode::InvalidGrant, "The username or the password is wrong."),
             LoginRefused::Throttled(Throttled { retry_after }) => {
-                Self::new(ErrorCode::InvalidGrant, "too many failures, try again later").retry_after(retry_after)
+                Self::new(ErrorCode::InvalidGrant, "There were too many wrong passwords, try again later.")
+                    .retry_after(retry_after)
             }
             LoginRefused::Busy(busy) => {
-                Self::new(ErrorCode::TemporarilyUnavailable, "the server is busy, try again later")
+                Self::new(ErrorCode::TemporarilyUnavailable, "The server is busy, try again later.")
                     .because(busy)
                     .retry_after(busy.retry_after)
             }
@@ -66,7 +90,8 @@ impl From<LoginRefused> for OAuthError {
 impl PasswordLogin {
     /// The account that has this username and this password. Needs a tokio runtime.
     ///
-    /// `password` is what was typed, which the caller wipes; one that no account can have is wrong without being hashed.
+    /// `password` is what was typed, which the caller wipes. A username or a password that no account can have is wrong
+    /// without anything being hashed.
     pub async fn verify(
         &self,
         username: &str,
@@ -74,6 +99,9 @@ impl PasswordLogin {
         network: Network,
         now: Timestamp,
     ) -> Result<Account, LoginRefused> {
+        if username.len() > MAX_USERNAME_BYTES {
+            return Err(LoginRefused::Wrong);
+        }
         let password = Password::new(password).map_err(|_| LoginRefused::Wrong)?;
         self.throttle.check(&self.limits, username, network, now)?;
         let place = self.slow_hash.queue(network)?;
@@ -102,13 +130,10 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use std::time::Duration;
-
     use super::*;
     use crate::foundation::password_hash::Cost;
     use crate::foundation::random::OsRandom;
     use crate::foundation::slow_hash::PoolSize;
-    use crate::login::directory::DIRECTORY_RETRY;
     use crate::login::directory::{Found, UserDirectory};
     use crate::protocol::claims::CustomClaims;
 
@@ -183,8 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_no_account_can_have_is_wrong_without_a_hash() {
+    fn a_name_or_a_password_that_no_account_can_have_is_wrong_without_a_hash() {
         let login = login(1, 1);
+        assert_eq!(sign_in(&login, &"x".repeat(256), b"right"), Err(LoginRefused::Wrong));
         assert_eq!(sign_in(&login, "alice", &[b'x'; 1025]), Err(LoginRefused::Wrong));
         assert_eq!(sign_in(&login, "alice", b""), Err(LoginRefused::Wrong));
         assert_eq!(login.slow_hash.computed(), 0);
@@ -278,6 +304,7 @@ mod tests {
                 Some(DIRECTORY_RETRY),
             ),
         ] {
+            assert_eq!(refused.retry_after(), retry_after, "{refused}");
             let error = OAuthError::from(refused);
             assert_eq!((error.code, error.retry_after), (code, retry_after), "{error}");
         }

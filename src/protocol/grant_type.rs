@@ -10,6 +10,8 @@ pub enum GrantType {
     AuthorizationCode,
     /// `client_credentials` (RFC 6749 §4.4).
     ClientCredentials,
+    /// `password` (RFC 6749 §4.3), which RFC 9700 §2.4 forbids: only for clients that list it.
+    Password,
     /// `refresh_token` (RFC 6749 §6).
     RefreshToken,
 }
@@ -21,13 +23,14 @@ pub struct UnknownGrantType;
 
 impl GrantType {
     /// Every grant type that the server has.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::ClientCredentials, Self::RefreshToken];
+    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::ClientCredentials, Self::Password, Self::RefreshToken];
 
     /// The name as it stands on the wire and in a client's `grant_types`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
             Self::RefreshToken => "refresh_token",
         }
     }

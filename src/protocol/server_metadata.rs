@@ -26,14 +26,23 @@ pub struct ServerMetadata {
     pub grant_types_supported: Vec<&'static str>,
     /// How clients authenticate at the token endpoint.
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// What assertions of clients may be signed with; required where some client has such (RFC 8414 §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// Where a token is given up (RFC 7009).
     pub revocation_endpoint: String,
     /// How clients authenticate there: left out, it would mean `client_secret_basic` alone.
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// What their assertions may be signed with there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// Where a client learns whether a token is good (RFC 7662).
     pub introspection_endpoint: String,
     /// How clients authenticate there.
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// What their assertions may be signed with there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// The methods of PKCE (RFC 7636 §4.3).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<&'static str>,

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::clients::authentication::SecretVerifier;
+use crate::clients::authentication::{AssertionVerifier, SecretVerifier};
 use crate::config::{ConfigErrors, Settings};
 use crate::http::live::Live;
-use crate::http::render_metadata;
 use crate::http::state::State;
+use crate::http::{render_metadata, token_endpoint};
 use crate::login::directory::UserDirectory;
 use crate::login::password::PasswordLogin;
 use crate::login::throttle::Throttle;
@@ -109,6 +109,7 @@ pub(super) fn build_live(
     Ok(Live {
         metadata: render_metadata(&settings.issuer, &settings.clients),
         secrets: SecretVerifier::new(foundations.slow_hash.clone(), &**random),
+        assertions: AssertionVerifier::new(settings.issuer.clone(), token_endpoint(&settings.issuer)),
         tokens: TokenIssuer::new(
             settings.issuer.clone(),
             Arc::clone(&keys),

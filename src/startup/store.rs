@@ -38,6 +38,7 @@ pub(super) fn ports(store: &Arc<SledStore>) -> Stores {
     Stores {
         codes: Arc::clone(store) as _,
         grants: Arc::clone(store) as _,
+        once: Arc::clone(store) as _,
         sessions: Arc::clone(store) as _,
         health: Arc::clone(store) as _,
     }

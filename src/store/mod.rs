@@ -1,6 +1,6 @@
-//! Where what must be taken back is kept: codes, grants, and what of sessions was ended early.
+//! Where what must be taken back is kept: codes, grants, what of sessions was ended early, and what was shown once.
 //!
-//! The ports live with the concepts that need them ([`GrantStore`], [`CodeStore`], [`SessionStore`]); here are their
+//! The ports live with the concepts that need them ([`GrantStore`], [`CodeStore`], [`SessionStore`], [`OnceStore`]); here are their
 //! backends, and what every backend does besides.
 
 pub mod sled;
@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::Timestamp;
+use crate::foundation::once::OnceStore;
 use crate::foundation::storage::Stored;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
 /// All that a server stores.
-pub trait Store: GrantStore + CodeStore + SessionStore {
-    /// Removes what nobody can ask for any more: codes and ended sessions that are over at `now`, and grants that have
+pub trait Store: GrantStore + CodeStore + SessionStore + OnceStore {
+    /// Removes what nobody can ask for any more: codes, ended sessions and what was shown once that are over at `now`, and grants that have
     /// been over for `tombstone`, the longest time for which an access token of one may still be shown to somebody.
     /// Looks at no more than `limit` records, and goes on at the next call where this one stopped.
     fn sweep(&self, now: Timestamp, tombstone: Duration, limit: usize) -> Stored<'_, Swept>;

@@ -25,6 +25,7 @@ mod logs_of_people;
 mod metadata;
 mod offline_verification;
 mod pages;
+mod password_grant;
 mod refresh;
 mod reload;
 mod revocation;

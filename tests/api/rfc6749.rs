@@ -99,3 +99,13 @@ async fn an_answer_of_the_token_endpoint_is_one_flat_object() {
         assert!(value.is_u64() || value.is_string(), "{name}: {value}");
     }
 }
+
+/// RFC 6749 §4.1.2.1: a redirect has no status, so what is wrong with the server goes back as an error too.
+#[tokio::test]
+async fn while_the_store_is_out_of_order_an_authorization_request_goes_back() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    browser.code(&ask_of_web()).await;
+    server.lose_store().await;
+    browser.authorize(&ask_of_web()).await.assert_sent_back(&server, &ask_of_web(), "temporarily_unavailable");
+}

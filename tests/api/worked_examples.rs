@@ -273,3 +273,14 @@ async fn the_introspection_of_rfc_7662_section_2_1() {
     assert_eq!(answer.status_line, "HTTP/1.1 401 Unauthorized");
     assert!(answer.header("www-authenticate").starts_with("Basic "));
 }
+
+#[tokio::test]
+async fn the_password_grant_of_rfc_6749_section_4_3() {
+    let lists = r#"grant_types = ["authorization_code", "#;
+    let server = TestServer::start(&config().replace(lists, &format!(r#"{lists}"password", "#)));
+    // §4.3.2 and §4.3.3
+    let answer = post_token(&server, "grant_type=password&username=johndoe&password=A3ddj3w");
+    let tokens = answer.tokens(&["access_token", "expires_in", "refresh_token", "scope", "token_type"]);
+    let claims = claims(tokens["access_token"].as_str().expect("a token"));
+    assert_eq!((&claims["client_id"], &claims["sub"]), (&json!(CLIENT), &json!("248289761001")));
+}

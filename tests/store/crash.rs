@@ -8,6 +8,7 @@ use std::thread;
 
 use jotsmith::authorize::code::AuthorizationCode;
 use jotsmith::authorize::store::Redemption;
+use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::login::session::{EarlyEnd, SessionId};
 use jotsmith::store::Durability;
@@ -174,6 +175,8 @@ fn reopening_keeps_everything() {
     let mut seen = Vec::new();
     for round in 0..20 {
         let store = open(folder.path());
+        let remembered = answer(store.remember_once([7; 32], after(100), after(round)));
+        assert_eq!(remembered, if round == 0 { Remembered::Now } else { Remembered::Before });
         if round == 0 {
             answer(store.put_code(code.clone()));
             answer(store.put_grant(grant.clone()));

@@ -2,6 +2,7 @@
 //!
 //! An [`AuthenticatedClient`] can be made here alone, so that no grant can be asked for without one.
 
+pub mod assertion;
 mod secret;
 
 use std::fmt;
@@ -9,13 +10,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::foundation::clock::Timestamp;
 use crate::foundation::network::Network;
-use crate::foundation::secret::SecretString;
+use crate::foundation::once::OnceStore;
+use crate::foundation::secret::{ExposeSecret as _, SecretString};
+use crate::foundation::storage::StoreUnavailable;
 use crate::protocol::error::{ErrorCode, OAuthError};
 
 use super::client::{AuthenticationMethod, Client};
 use super::registry::ClientRegistry;
 
+pub use assertion::{AssertionRejected, AssertionVerifier};
 pub use secret::SecretVerifier;
 
 /// What a request presented to prove who it comes from.
@@ -33,13 +38,20 @@ pub enum PresentedCredentials {
         /// What it proves it with.
         client_secret: SecretString,
     },
+    /// A JWT that the client signed (RFC 7523 §2.2).
+    Assertion {
+        /// Who it says it is.
+        client_id: String,
+        /// What it proves it with: good for once, and a secret until then.
+        assertion: SecretString,
+    },
 }
 
 impl PresentedCredentials {
     /// Who the request says it comes from.
     pub fn client_id(&self) -> &str {
         match self {
-            Self::None { client_id } | Self::Secret { client_id, .. } => client_id,
+            Self::None { client_id } | Self::Secret { client_id, .. } | Self::Assertion { client_id, .. } => client_id,
         }
     }
 }
@@ -56,7 +68,8 @@ impl Deref for AuthenticatedClient {
     }
 }
 
-/// Why a client is not let in. On the wire all but [`ClientRejected::Busy`] are one and the same.
+/// Why a client is not let in. On the wire all but [`ClientRejected::Busy`] and [`ClientRejected::Unavailable`] are one and
+/// the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientRejected {
     /// No client has this identifier.
@@ -67,6 +80,14 @@ pub enum ClientRejected {
     UnexpectedSecret,
     /// A confidential client sent none.
     NoSecret,
+    /// A client without keys sent an assertion.
+    UnexpectedAssertion,
+    /// A client with keys sent none.
+    NoAssertion,
+    /// The assertion proves nothing.
+    Assertion(AssertionRejected),
+    /// Whether the assertion was used before cannot be told now.
+    Unavailable(StoreUnavailable),
     /// The queue for slow hashes is full; come back after this time.
     Busy {
         /// How long to wait.
@@ -79,16 +100,27 @@ impl fmt::Display for ClientRejected {
         f.write_str(match self {
             Self::Unknown => "no client has this client_id",
             Self::WrongSecret => "the client secret is wrong",
-            Self::UnexpectedSecret => "a public client sent a secret",
+            Self::UnexpectedSecret => "a client that has no secret sent one",
             Self::NoSecret => "a confidential client sent no secret",
+            Self::UnexpectedAssertion => "a client that has no keys sent an assertion",
+            Self::NoAssertion => "a client with private_key_jwt sent no assertion",
+            Self::Assertion(why) => return write!(f, "the client assertion is refused: {why}"),
+            Self::Unavailable(unavailable) => return unavailable.fmt(f),
             Self::Busy { .. } => "too many slow hashes are waiting",
         })
+    }
+}
+
+impl From<StoreUnavailable> for ClientRejected {
+    fn from(unavailable: StoreUnavailable) -> Self {
+        Self::Unavailable(unavailable)
     }
 }
 
 impl From<ClientRejected> for OAuthError {
     fn from(reason: ClientRejected) -> Self {
         match reason {
+            ClientRejected::Unavailable(unavailable) => return unavailable.into(),
             ClientRejected::Busy { retry_after } => {
                 Self::new(ErrorCode::TemporarilyUnavailable, "The server is busy.").retry_after(retry_after)
             }
@@ -98,25 +130,49 @@ impl From<ClientRejected> for OAuthError {
     }
 }
 
-/// Lets a client in, or says why not. `network` is where the request comes from.
-pub async fn authenticate(
-    presented: &PresentedCredentials,
-    registry: &ClientRegistry,
-    verifier: &SecretVerifier,
-    network: Network,
-) -> Result<AuthenticatedClient, ClientRejected> {
-    let client = registry.find(presented.client_id()).ok_or(ClientRejected::Unknown)?;
-    match (&client.authentication, presented) {
-        (AuthenticationMethod::None, PresentedCredentials::None { .. }) => {}
-        (AuthenticationMethod::None, PresentedCredentials::Secret { .. }) => {
-            return Err(ClientRejected::UnexpectedSecret);
-        }
-        (AuthenticationMethod::Secret(_), PresentedCredentials::None { .. }) => return Err(ClientRejected::NoSecret),
-        (AuthenticationMethod::Secret(hashes), PresentedCredentials::Secret { client_secret, .. }) => {
-            if !verifier.verify(client_secret, hashes, network).await? {
-                return Err(ClientRejected::WrongSecret);
+/// What clients are authenticated with.
+#[derive(Clone, Copy)]
+pub struct Authenticator<'a> {
+    /// Who is registered.
+    pub registry: &'a ClientRegistry,
+    /// Checks secrets.
+    pub secrets: &'a SecretVerifier,
+    /// Checks assertions.
+    pub assertions: &'a AssertionVerifier,
+    /// Remembers which assertions were used.
+    pub once: &'a dyn OnceStore,
+}
+
+impl Authenticator<'_> {
+    /// Lets a client in, or says why not. `network` is where the request comes from.
+    pub async fn authenticate(
+        &self,
+        presented: &PresentedCredentials,
+        network: Network,
+        now: Timestamp,
+    ) -> Result<AuthenticatedClient, ClientRejected> {
+        use AuthenticationMethod as Method;
+        use PresentedCredentials as Presented;
+        let client = self.registry.find(presented.client_id()).ok_or(ClientRejected::Unknown)?;
+        match (&client.authentication, presented) {
+            (Method::None, Presented::None { .. }) => {}
+            (Method::None, Presented::Secret { .. }) => return Err(ClientRejected::UnexpectedSecret),
+            (Method::Secret(_), Presented::None { .. }) => return Err(ClientRejected::NoSecret),
+            (Method::Secret(hashes), Presented::Secret { client_secret, .. }) => {
+                if !self.secrets.verify(client_secret, hashes, network).await? {
+                    return Err(ClientRejected::WrongSecret);
+                }
+            }
+            (Method::PrivateKeyJwt(keys), Presented::Assertion { assertion, .. }) => {
+                self.assertions.verify(assertion.expose_secret(), client, keys, self.once, now).await?;
+            }
+            (Method::PrivateKeyJwt(_), Presented::None { .. } | Presented::Secret { .. }) => {
+                return Err(ClientRejected::NoAssertion);
+            }
+            (Method::None | Method::Secret(_), Presented::Assertion { .. }) => {
+                return Err(ClientRejected::UnexpectedAssertion);
             }
         }
+        Ok(AuthenticatedClient(Arc::clone(client)))
     }
-    Ok(AuthenticatedClient(Arc::clone(client)))
 }

@@ -44,7 +44,7 @@ fn the_lifetimes_are_those_of_the_domain() {
 #[test]
 fn every_example_is_accepted_as_it_is_written() {
     let settings = load_text(&with_examples());
-    assert_eq!(settings.clients.iter().count(), 1);
+    assert_eq!(settings.clients.iter().count(), 2);
     assert_eq!(settings.users.len(), 1);
     assert_eq!((settings.keys.signing.len(), settings.keys.sealing.len()), (1, 1));
     assert_eq!(settings.scopes["read"].description["en"], "Read your data");
@@ -60,7 +60,7 @@ fn every_setting_is_shown() {
         for key in path {
             item = item.get(key).unwrap_or_else(|| panic!("{path:?} is not shown"));
             if let Item::ArrayOfTables(list) = item {
-                return list.get(0).expect("an entry").iter().map(|(key, _)| key.to_owned()).collect();
+                return list.iter().flat_map(|entry| entry.iter().map(|(key, _)| key.to_owned())).collect();
             }
         }
         let table = item.as_table_like().expect("a table");

@@ -54,7 +54,7 @@ fn is_over(key: &[u8], value: &[u8], now: Timestamp, tombstone: Duration) -> boo
     let forget_at = match Kind::of(key) {
         Some(Kind::Code) => codec::decode(value).map(|code: AuthorizationCode| code.expires_at),
         Some(Kind::Grant) => codec::decode(value).map(|grant: Grant| grant.forget_at(tombstone)),
-        Some(Kind::EndedSession) => codec::decode(value),
+        Some(Kind::EndedSession | Kind::Once) => codec::decode(value),
         // One a person, and needed for as long as that person's grants and sessions may come back.
         Some(Kind::Recovered | Kind::ValidFrom) | None => return false,
     };

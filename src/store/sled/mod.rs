@@ -12,6 +12,7 @@ mod durable;
 mod expiry;
 mod grants;
 mod mark;
+mod once;
 mod opening;
 mod queue;
 mod records;

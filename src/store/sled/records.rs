@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Code,
     /// A grant, by its id.
     Grant,
+    /// What may be shown once, by its digest: until when that is kept.
+    Once,
     /// When the store was last opened after it had lost its last moments; one.
     Recovered,
     /// A session that was ended, by its id: until when that is kept.
@@ -27,12 +29,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Code, Self::Grant, Self::Recovered, Self::EndedSession, Self::ValidFrom];
+    const ALL: [Self; 6] = [Self::Code, Self::Grant, Self::Once, Self::Recovered, Self::EndedSession, Self::ValidFrom];
 
     const fn prefix(self) -> u8 {
         match self {
             Self::Code => b'c',
             Self::Grant => b'g',
+            Self::Once => b'o',
             Self::Recovered => b'r',
             Self::EndedSession => b's',
             Self::ValidFrom => b'v',

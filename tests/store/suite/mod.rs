@@ -9,6 +9,7 @@ use jotsmith::authorize::code::AuthorizationCode;
 use jotsmith::authorize::store::Redemption;
 use jotsmith::clients::ClientId;
 use jotsmith::foundation::clock::Timestamp;
+use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::{id, storage::Stored};
 use jotsmith::login::session::{EarlyEnd, SessionId};
@@ -45,9 +46,11 @@ macro_rules! every_rule_for {
             a_signed_out_session_is_known_and_no_other
             ending_all_ends_what_began_before_and_nothing_else
             ending_all_at_an_earlier_time_changes_nothing
+            what_is_remembered_is_remembered_once_and_until_its_time
             the_sweeper_removes_what_is_over_and_nothing_else
             the_sweeper_goes_on_where_it_stopped
             of_racing_redeemers_one_wins
+            of_racing_rememberers_one_is_first
             of_racing_rotators_one_wins_and_the_others_retry
             of_racing_strict_rotators_one_wins
         }
@@ -327,6 +330,27 @@ pub(crate) fn ending_all_at_an_earlier_time_changes_nothing(store: &Shared) {
     assert_eq!(answer(store.early_end(sid, "alice")).valid_from, Some(after(10)));
     answer(store.end_all("alice", after(15)));
     assert_eq!(answer(store.early_end(sid, "alice")).valid_from, Some(after(15)));
+}
+
+pub(crate) fn what_is_remembered_is_remembered_once_and_until_its_time(store: &Shared) {
+    let [mine, other] = [[7; 32], [8; 32]];
+    let remember = |digest, until, now| answer(store.remember_once(digest, until, now));
+    assert_eq!(remember(mine, after(10), BEGIN), Remembered::Now);
+    assert_eq!(remember(other, after(20), BEGIN), Remembered::Now);
+    for now in [BEGIN, after(9), after(10).before(Duration::from_millis(1))] {
+        assert_eq!(remember(mine, after(1000), now), Remembered::Before);
+    }
+    // Who is refused prolongs nothing.
+    assert_eq!(remember(mine, after(30), after(10)), Remembered::Now);
+    assert_eq!(remember(mine, after(30), after(29)), Remembered::Before);
+    assert_eq!(remember(other, after(30), after(19)), Remembered::Before);
+    // A clock that went back forgets nothing.
+    assert_eq!(remember(other, after(30), BEGIN.before(Duration::from_hours(1))), Remembered::Before);
+
+    assert_eq!(sweep(store, after(20).before(Duration::from_millis(1)), 1000).removed, 0);
+    assert_eq!(sweep(store, after(20), 1000).removed, 1);
+    assert_eq!(remember(mine, after(40), after(20)), Remembered::Before);
+    assert_eq!(remember(other, after(40), after(20)), Remembered::Now);
 }
 
 fn sweep(store: &Shared, now: Timestamp, limit: usize) -> Swept {

@@ -4,11 +4,13 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use jotsmith::authorize::store::Redemption;
+use jotsmith::foundation::digest::sha256;
+use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::storage::Stored;
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::Rotation;
 
-use super::{BEGIN, POLICY, STRICT, Shared, code_of, grant_of};
+use super::{BEGIN, IDLE, POLICY, STRICT, Shared, code_of, grant_of};
 
 const ROUNDS: usize = 1000;
 const RACERS: usize = 8;
@@ -72,6 +74,18 @@ fn put_grants(store: &Shared) -> Vec<Grant> {
     let grants: Vec<_> = (0..ROUNDS).map(|_| grant_of(&code_of("alice"))).collect();
     put_all(store, &grants, |store, grant| Box::pin(async move { store.put_grant(grant).await }));
     grants
+}
+
+pub(crate) fn of_racing_rememberers_one_is_first(store: &Shared) {
+    let digests: Vec<[u8; 32]> = (0..ROUNDS).map(|round| sha256(round.to_be_bytes())).collect();
+    let rounds = race(store, &digests, |store, digest| {
+        Box::pin(async move { store.remember_once(digest, BEGIN + IDLE, BEGIN).await })
+    });
+    assert_eq!(rounds.len(), ROUNDS);
+    for answers in rounds {
+        assert_eq!(answers.iter().filter(|answer| **answer == Remembered::Now).count(), 1);
+        assert_eq!(answers.iter().filter(|answer| **answer == Remembered::Before).count(), RACERS - 1);
+    }
 }
 
 pub(crate) fn of_racing_rotators_one_wins_and_the_others_retry(store: &Shared) {

@@ -1,0 +1,119 @@
+//! Resource owner password credentials (RFC 6749 §4.3): a client that was told a person's password asks with it.
+//!
+//! RFC 9700 §2.4 forbids it, for the client sees what opens everything of that person. So it is for clients alone whose
+//! entry lists it, and the configuration warns of each. The password is tried as on the login page: the same tables
+//! throttle it, and the same bounds hold.
+//!
+//! In this order: what costs nothing (resource, scope), the password, the tokens, and last the grant. What fails before
+//! the password was tried counts as no attempt.
+
+use std::fmt;
+
+use crate::clients::Client;
+use crate::clients::authentication::AuthenticatedClient;
+use crate::foundation::clock::Timestamp;
+use crate::foundation::id;
+use crate::foundation::secret::ExposeSecret as _;
+use crate::login::account::Account;
+use crate::login::password::LoginRefused;
+use crate::protocol::error::OAuthError;
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::parameters::{InvalidParameters, Parameters};
+use crate::protocol::scope::Scope;
+use crate::tokens::audience::ProtectedResource;
+use crate::tokens::grant::Grant;
+use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
+use crate::tokens::handle::{Handle, HandleKind};
+use crate::tokens::issuer::{Authorization, Person};
+use crate::tokens::response::TokenResponse;
+
+use super::Ports;
+
+/// The parameters of RFC 6749 §4.3.2 and RFC 8707 §2.2. `Debug` shows neither username nor password: people mistake one
+/// field for the other.
+pub struct PasswordRequest<'a> {
+    username: &'a str,
+    password: &'a str,
+    scope: Option<&'a str>,
+    resource: Vec<&'a str>,
+}
+
+impl fmt::Debug for PasswordRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scope, resource, .. } = self;
+        f.debug_struct("PasswordRequest").field("scope", scope).field("resource", resource).finish_non_exhaustive()
+    }
+}
+
+impl<'a> PasswordRequest<'a> {
+    /// Reads the parameters.
+    pub fn parse(parameters: &'a Parameters<'a>) -> Result<Self, InvalidParameters> {
+        Ok(Self {
+            username: parameters.required("username")?,
+            password: parameters.required("password")?,
+            scope: parameters.optional("scope"),
+            resource: parameters.all("resource").collect(),
+        })
+    }
+
+    /// Signs the person in for this one request: an access token, and a refresh token where the client may refresh.
+    pub async fn respond(
+        &self,
+        client: &AuthenticatedClient,
+        ports: &Ports<'_>,
+        now: Timestamp,
+    ) -> Result<TokenResponse, OAuthError> {
+        let resource = ports.resources.for_request(client, self.resource.iter().copied())?;
+        let asked = requested_scope(client, self.scope)?;
+        let scope = scope_of_resource(&asked, resource)?;
+        let account = self.sign_in(ports, now).await?;
+        let grant = grant_of(&account, client, &scope, resource, ports, now);
+        let person = Some(Person { account: &account, grant: &grant });
+        let authorization = Authorization { client, person, scope: &scope, resource };
+        let mut response = ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now)?;
+        if client.grant_types.contains(&GrantType::RefreshToken) {
+            let handle = Handle { kind: HandleKind::Refresh, id: grant.id, generation: grant.generation };
+            let token = handle.seal(ports.sealing, grant.rotated_at);
+            ports.grants.put_grant(grant).await?;
+            response.refresh_token = Some(token.expose_secret().to_owned());
+        }
+        Ok(response)
+    }
+
+    async fn sign_in(&self, ports: &Ports<'_>, now: Timestamp) -> Result<Account, OAuthError> {
+        let verdict = ports.login.verify(self.username, self.password.as_bytes(), ports.network, now).await;
+        let outcome = verdict.as_ref().map_or_else(LoginRefused::outcome, |_| "signed_in");
+        metrics::counter!("jotsmith_logins_total", "outcome" => outcome).increment(1);
+        Ok(verdict?)
+    }
+}
+
+/// What the person's password grants. It is stored only where a refresh token stands on it: an access token alone ends
+/// by itself.
+fn grant_of(
+    account: &Account,
+    client: &Client,
+    scope: &Scope,
+    resource: &ProtectedResource,
+    ports: &Ports<'_>,
+    now: Timestamp,
+) -> Grant {
+    let absolute_expires_at = now + ports.lifetimes.refresh_token_absolute;
+    Grant {
+        id: id::uuid_v7(now, ports.random),
+        client_id: client.id.clone(),
+        subject: account.subject().clone(),
+        scope: scope.clone(),
+        resources: vec![resource.identifier.clone()],
+        auth_time: now,
+        created_at: now,
+        expires_at: (now + ports.lifetimes.refresh_token_idle).min(absolute_expires_at),
+        absolute_expires_at,
+        generation: 0,
+        rotated_at: now,
+        code_challenge: None,
+        redirect_uri: None,
+        is_resynchronised: false,
+        revoked_at: None,
+    }
+}
