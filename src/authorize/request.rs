@@ -19,7 +19,7 @@ use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::response_type::{ResponseMode, ResponseType};
 use crate::protocol::scope::Scope;
 use crate::tokens::audience::ProtectedResources;
-use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
+use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
 
 use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
@@ -255,8 +255,9 @@ pub(super) fn permit<'a>(
         return Err(RequestRefused::ChallengeMissing.into());
     }
     let scope = requested_scope(client, scope)?;
-    let resource = resources.for_request(client, requested)?;
-    Ok((scope_of_resource(&scope, resource)?, vec![resource.identifier.clone()]))
+    let resources = resources.for_request(client, requested)?;
+    let scope = scope_of_resources(&scope, &resources)?;
+    Ok((scope, resources.iter().map(|resource| resource.identifier.clone()).collect()))
 }
 
 fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
@@ -413,7 +414,16 @@ mod tests {
         assert_eq!(with("scope=write&resource=https://other.example"), ErrorCode::InvalidScope);
         assert_eq!(with("resource=https://nobody.example"), ErrorCode::InvalidTarget);
         assert_eq!(with("resource=https://api.example%23x"), ErrorCode::InvalidTarget);
-        assert_eq!(with("resource=https://api.example&resource=https://other.example"), ErrorCode::InvalidTarget);
+        assert_eq!(with("resource=https://api.example&resource=https://nobody.example"), ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn several_resources_are_each_kept_once_as_they_are_registered() {
+        let request = Registered::default().request(
+            "client_id=web&resource=https://other.example/&resource=https://api.example/             &resource=https://other.example&resource=https://api.example",
+        );
+        let kept: Vec<_> = request.terms().resources.iter().map(ResourceIndicator::as_str).collect();
+        assert_eq!(kept, ["https://other.example", "https://api.example"]);
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn grant_of(code: &AuthorizationCode, client: &Client, ports: &Ports<'_>, now: T
         ports.lifetimes.refresh_token_idle
     } else {
         let lifetimes = code.resources.iter().filter_map(|identifier| ports.resources.find(identifier));
-        lifetimes.map(|resource| ports.issuer.lifetime(client, resource)).max().unwrap_or_default()
+        lifetimes.map(|resource| ports.lifetimes.of_access_token(client, resource)).max().unwrap_or_default()
     };
     Grant {
         id: code.id,

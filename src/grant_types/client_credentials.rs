@@ -4,10 +4,12 @@ use crate::clients::authentication::AuthenticatedClient;
 use crate::foundation::clock::Timestamp;
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
-use crate::tokens::audience::ProtectedResources;
-use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
-use crate::tokens::issuer::{Authorization, TokenIssuer};
+use crate::tokens::audience::Audience;
+use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
+use crate::tokens::issuer::Authorization;
 use crate::tokens::response::TokenResponse;
+
+use super::Ports;
 
 /// The parameters of RFC 6749 §4.4.2 and RFC 8707 §2.2.
 #[derive(Debug)]
@@ -26,14 +28,14 @@ impl<'a> ClientCredentialsRequest<'a> {
     pub fn respond(
         &self,
         client: &AuthenticatedClient,
-        resources: &ProtectedResources,
-        issuer: &TokenIssuer,
+        ports: &Ports<'_>,
         now: Timestamp,
     ) -> Result<TokenResponse, OAuthError> {
-        let resource = resources.for_request(client, self.resource.iter().copied())?;
+        let resources = ports.resources.for_request(client, self.resource.iter().copied())?;
+        let audience = Audience::new(client, resources, ports.lifetimes)?;
         let asked = requested_scope(client, self.scope)?;
-        let scope = scope_of_resource(&asked, resource)?;
-        let authorization = Authorization { client, person: None, scope: &scope, resource };
-        Ok(issuer.issue(&authorization, self.scope.map(|_| &asked), now)?)
+        let scope = scope_of_resources(&asked, audience.resources())?;
+        let authorization = Authorization { client, person: None, scope: &scope, audience: &audience };
+        Ok(ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now)?)
     }
 }

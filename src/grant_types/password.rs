@@ -20,9 +20,9 @@ use crate::protocol::error::OAuthError;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::parameters::{InvalidParameters, Parameters};
 use crate::protocol::scope::Scope;
-use crate::tokens::audience::ProtectedResource;
+use crate::tokens::audience::Audience;
 use crate::tokens::grant::Grant;
-use crate::tokens::granted_scope::{requested_scope, scope_of_resource};
+use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
 use crate::tokens::handle::{Handle, HandleKind};
 use crate::tokens::issuer::{Authorization, Person};
 use crate::tokens::response::TokenResponse;
@@ -63,15 +63,17 @@ impl<'a> PasswordRequest<'a> {
         ports: &Ports<'_>,
         now: Timestamp,
     ) -> Result<TokenResponse, OAuthError> {
-        let resource = ports.resources.for_request(client, self.resource.iter().copied())?;
+        let resources = ports.resources.for_request(client, self.resource.iter().copied())?;
+        let audience = Audience::new(client, resources, ports.lifetimes)?;
         let asked = requested_scope(client, self.scope)?;
-        let scope = scope_of_resource(&asked, resource)?;
+        let scope = scope_of_resources(&asked, audience.resources())?;
         let account = self.sign_in(ports, now).await?;
-        let grant = grant_of(&account, client, &scope, resource, ports, now);
-        let person = Some(Person { account: &account, grant: &grant });
-        let authorization = Authorization { client, person, scope: &scope, resource };
+        let may_refresh = client.grant_types.contains(&GrantType::RefreshToken);
+        let grant = may_refresh.then(|| grant_of(&account, client, &scope, &audience, ports, now));
+        let person = Some(Person { account: &account, auth_time: now, grant: grant.as_ref() });
+        let authorization = Authorization { client, person, scope: &scope, audience: &audience };
         let mut response = ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now)?;
-        if client.grant_types.contains(&GrantType::RefreshToken) {
+        if let Some(grant) = grant {
             let handle = Handle { kind: HandleKind::Refresh, id: grant.id, generation: grant.generation };
             let token = handle.seal(ports.sealing, grant.rotated_at);
             ports.grants.put_grant(grant).await?;
@@ -88,13 +90,13 @@ impl<'a> PasswordRequest<'a> {
     }
 }
 
-/// What the person's password grants. It is stored only where a refresh token stands on it: an access token alone ends
-/// by itself.
+/// What the person's password grants, for a refresh token to stand on. An access token alone stands on none and ends by
+/// itself.
 fn grant_of(
     account: &Account,
     client: &Client,
     scope: &Scope,
-    resource: &ProtectedResource,
+    audience: &Audience,
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Grant {
@@ -104,7 +106,7 @@ fn grant_of(
         client_id: client.id.clone(),
         subject: account.subject().clone(),
         scope: scope.clone(),
-        resources: vec![resource.identifier.clone()],
+        resources: audience.resources().iter().map(|resource| resource.identifier.clone()).collect(),
         auth_time: now,
         created_at: now,
         expires_at: (now + ports.lifetimes.refresh_token_idle).min(absolute_expires_at),

@@ -11,9 +11,9 @@ use crate::login::account::Account;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::scope::Scope;
-use crate::tokens::audience::ProtectedResource;
+use crate::tokens::audience::{Audience, ProtectedResource};
 use crate::tokens::grant::Grant;
-use crate::tokens::granted_scope::scope_of_grant;
+use crate::tokens::granted_scope::{ScopeRefused, scope_of_grant};
 use crate::tokens::handle::{Handle, HandleKind};
 use crate::tokens::issuer::{Authorization, Person};
 use crate::tokens::response::TokenResponse;
@@ -37,20 +37,34 @@ pub(super) struct Permitted<'a> {
     client: &'a Client,
     account: Account,
     scope: Scope,
-    resource: Arc<ProtectedResource>,
+    audience: Audience,
 }
 
 impl<'a> GrantRequest<'a> {
     /// Cuts what was granted to what may be had now. Changes nothing.
     pub(super) async fn permit(&self, ports: &Ports<'_>) -> Result<Permitted<'a>, OAuthError> {
         let client: &'a Client = self.client;
-        let resource = ports.resources.for_grant(client, &self.grant.resources, self.resource.iter().copied())?;
-        let scope = scope_of_grant(&self.grant.scope, self.scope, client, resource)?;
+        let resources = ports.resources.for_grant(client, &self.grant.resources, self.resource.iter().copied())?;
+        let audience = Audience::new(client, resources, ports.lifetimes)?;
+        let scope = self.scope_for(audience.resources(), ports)?;
         let account = ports.directory.by_subject(&self.grant.subject).await?.ok_or_else(|| {
             OAuthError::new(ErrorCode::InvalidGrant, "The grant is not usable any more.")
                 .because("the subject has no account any more")
         })?;
-        Ok(Permitted { client, account, scope, resource: Arc::clone(resource) })
+        Ok(Permitted { client, account, scope, audience })
+    }
+
+    fn scope_for(&self, resources: &[Arc<ProtectedResource>], ports: &Ports<'_>) -> Result<Scope, OAuthError> {
+        let scope_for = |resources| scope_of_grant(&self.grant.scope, self.scope, self.client, resources);
+        match scope_for(resources) {
+            Err(ScopeRefused::NothingLeft) if !self.resource.is_empty() => {
+                // With all that was granted there is some scope left: then the grant is good, and what was named is not.
+                let all = ports.resources.for_grant(self.client, &self.grant.resources, [])?;
+                scope_for(&all)?;
+                Err(ScopeRefused::NotOfResource.into())
+            }
+            judged => Ok(judged?),
+        }
     }
 }
 
@@ -59,9 +73,9 @@ impl Permitted<'_> {
     pub(super) fn answer(&self, grant: &Grant, ports: &Ports<'_>, now: Timestamp) -> Result<TokenResponse, OAuthError> {
         let authorization = Authorization {
             client: self.client,
-            person: Some(Person { account: &self.account, grant }),
+            person: Some(Person { account: &self.account, auth_time: grant.auth_time, grant: Some(grant) }),
             scope: &self.scope,
-            resource: &self.resource,
+            audience: &self.audience,
         };
         let mut response = ports.issuer.issue(&authorization, None, now)?;
         if self.client.grant_types.contains(&GrantType::RefreshToken) {

@@ -110,12 +110,7 @@ pub(super) fn build_live(
         metadata: render_metadata(&settings.issuer, &settings.clients),
         secrets: SecretVerifier::new(foundations.slow_hash.clone(), &**random),
         assertions: AssertionVerifier::new(settings.issuer.clone(), token_endpoint(&settings.issuer)),
-        tokens: TokenIssuer::new(
-            settings.issuer.clone(),
-            Arc::clone(&keys),
-            settings.lifetimes.access_token,
-            Arc::clone(random),
-        ),
+        tokens: TokenIssuer::new(settings.issuer.clone(), Arc::clone(&keys), Arc::clone(random)),
         login: PasswordLogin {
             directory: Arc::new(directory),
             throttle: Arc::clone(throttle),

@@ -8,6 +8,8 @@ use crate::foundation::random::{self, Random};
 use crate::protocol::claims::CustomClaims;
 use crate::protocol::scope::Scope;
 
+use super::audience::Audience;
+
 /// The claims of one access token, in the order they are written.
 #[derive(Debug, Serialize)]
 pub(super) struct AccessTokenClaims<'a> {
@@ -15,8 +17,8 @@ pub(super) struct AccessTokenClaims<'a> {
     pub(super) iss: &'a str,
     /// The person, or the client itself where no person took part (RFC 9068 §2.2).
     pub(super) sub: &'a str,
-    /// The resource that the token is for.
-    pub(super) aud: &'a str,
+    /// The resources that the token is for.
+    pub(super) aud: &'a Audience,
     /// The client that asked for it (RFC 8693 §4.3).
     pub(super) client_id: &'a str,
     /// When it ends, in seconds since 1970.

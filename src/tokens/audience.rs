@@ -1,15 +1,22 @@
-//! The audience of an access token: which protected resource it is for (RFC 8707, RFC 9068 §3).
+//! The audience of an access token: which protected resources it is for (RFC 8707, RFC 9068 §3).
+//!
+//! A grant may be for any number of resources; one token is for several only where each would get the same token by
+//! itself.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::clients::{Client, ClientId};
 use crate::keys::algorithm::Algorithm;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
+
+use super::lifetimes::Lifetimes;
 
 /// An API that takes our access tokens.
 #[derive(Debug, Clone)]
@@ -59,15 +66,19 @@ pub enum AudienceRefused {
     /// Of what was granted, the client may have nothing any more.
     #[error("nothing is left of the resources that were granted")]
     NothingLeft,
-    /// More than one, where one is answered.
-    #[error("more than one resource is asked for")]
-    Several,
+    /// Several, whose tokens do not live equally long or are not signed alike.
+    #[error("the resources have no common lifetime and algorithm, so one token cannot be for all of them")]
+    Unlike,
 }
 
 impl From<AudienceRefused> for OAuthError {
     fn from(reason: AudienceRefused) -> Self {
         let (code, description) = match reason {
             AudienceRefused::NothingLeft => (ErrorCode::InvalidGrant, "The grant is not usable any more."),
+            AudienceRefused::Unlike => (
+                ErrorCode::InvalidTarget,
+                "One access token cannot be for all of these resources. Ask for each with a token request of its own.",
+            ),
             // RFC 8707 §2: invalid_target covers missing, malformed, unknown and not permitted alike.
             _ => (
                 ErrorCode::InvalidTarget,
@@ -105,43 +116,40 @@ impl ProtectedResources {
         Ok(Self { default: Arc::clone(default), by_identifier })
     }
 
-    /// The resource that a client's request is for.
+    /// The resources that a client's request is for, at least one: those that it names, each once, or the default one.
     pub fn for_request<'a>(
         &self,
         client: &Client,
         requested: impl IntoIterator<Item = &'a str>,
-    ) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
-        let mut requested = requested.into_iter();
-        let Some(first) = requested.next() else { return self.default_for(client) };
-        let identifier = ResourceIndicator::parse(first).map_err(|_| AudienceRefused::Malformed)?;
-        if requested.next().is_some() {
-            return Err(AudienceRefused::Several);
+    ) -> Result<Vec<Arc<ProtectedResource>>, AudienceRefused> {
+        let named = named(requested)?;
+        if named.is_empty() {
+            return Ok(vec![Arc::clone(self.default_for(client)?)]);
         }
-        let resource = self.find(&identifier).ok_or(AudienceRefused::Unknown)?;
-        if self.is_for(client, resource) { Ok(resource) } else { Err(AudienceRefused::NotForClient) }
+        let permitted = |identifier| {
+            let resource = self.find(identifier).ok_or(AudienceRefused::Unknown)?;
+            if self.is_for(client, resource) { Ok(Arc::clone(resource)) } else { Err(AudienceRefused::NotForClient) }
+        };
+        named.iter().map(permitted).collect()
     }
 
-    /// The resource that a token from a grant is for: the one of those granted that is asked for, or the first that the
-    /// client may still have.
+    /// The resources that a token from a grant is for, at least one: those of the granted ones that are asked for, or
+    /// all of them, as far as the client may still have them. What was granted stays the bound, so a token for one
+    /// does not narrow the next one (RFC 8707 §2.2).
     pub fn for_grant<'a>(
         &self,
         client: &Client,
         granted: &[ResourceIndicator],
         requested: impl IntoIterator<Item = &'a str>,
-    ) -> Result<&Arc<ProtectedResource>, AudienceRefused> {
-        let mut requested = requested.into_iter();
-        let still = |identifier| self.find(identifier).filter(|resource| self.is_for(client, resource));
-        let Some(first) = requested.next() else {
-            return granted.iter().find_map(still).ok_or(AudienceRefused::NothingLeft);
-        };
-        let identifier = ResourceIndicator::parse(first).map_err(|_| AudienceRefused::Malformed)?;
-        if requested.next().is_some() {
-            return Err(AudienceRefused::Several);
-        }
-        if !granted.contains(&identifier) {
+    ) -> Result<Vec<Arc<ProtectedResource>>, AudienceRefused> {
+        let named = named(requested)?;
+        if named.iter().any(|identifier| !granted.contains(identifier)) {
             return Err(AudienceRefused::BeyondGrant);
         }
-        still(&identifier).ok_or(AudienceRefused::NothingLeft)
+        let asked = if named.is_empty() { granted } else { &named };
+        let still = |identifier| self.find(identifier).filter(|resource| self.is_for(client, resource)).cloned();
+        let left: Vec<_> = asked.iter().filter_map(still).collect();
+        if left.is_empty() { Err(AudienceRefused::NothingLeft) } else { Ok(left) }
     }
 
     /// The resource of this identifier.
@@ -167,6 +175,70 @@ impl ProtectedResources {
             (None, _) if Arc::ptr_eq(resource, &self.default) => true,
             (None, Some(scope)) => scope.tokens().any(|token| client.scope.contains(token)),
             (None, None) => false,
+        }
+    }
+}
+
+/// The resources that a request names, each once, in the order in which they came.
+fn named<'a>(requested: impl IntoIterator<Item = &'a str>) -> Result<Vec<ResourceIndicator>, AudienceRefused> {
+    let mut named = Vec::new();
+    for text in requested {
+        let identifier = ResourceIndicator::parse(text).map_err(|_| AudienceRefused::Malformed)?;
+        if !named.contains(&identifier) {
+            named.push(identifier);
+        }
+    }
+    Ok(named)
+}
+
+/// What one access token is for: at least one resource, and several only where each would get the same token by itself.
+///
+/// Serialized as the claim `aud` (RFC 7519 §4.1.3): a string for one, an array for several, as they are registered.
+#[derive(Debug, Clone)]
+pub struct Audience {
+    resources: Vec<Arc<ProtectedResource>>,
+    lifetime: Duration,
+    algorithm: Algorithm,
+}
+
+impl Audience {
+    /// What a token of `client` for these resources would be, if there is one token that is right for all of them.
+    pub fn new(
+        client: &Client,
+        resources: Vec<Arc<ProtectedResource>>,
+        lifetimes: &Lifetimes,
+    ) -> Result<Self, AudienceRefused> {
+        let terms =
+            |resource: &Arc<ProtectedResource>| (lifetimes.of_access_token(client, resource), resource.algorithm);
+        let mut all = resources.iter().map(terms);
+        let (lifetime, algorithm) = all.next().ok_or(AudienceRefused::Missing)?;
+        if all.any(|other| other != (lifetime, algorithm)) {
+            return Err(AudienceRefused::Unlike);
+        }
+        Ok(Self { resources, lifetime, algorithm })
+    }
+
+    /// The resources.
+    pub fn resources(&self) -> &[Arc<ProtectedResource>] {
+        &self.resources
+    }
+
+    /// How long the token lives.
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// What the token is signed with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl Serialize for Audience {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &*self.resources {
+            [only] => only.identifier.serialize(serializer),
+            several => serializer.collect_seq(several.iter().map(|resource| &resource.identifier)),
         }
     }
 }

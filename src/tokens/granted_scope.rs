@@ -1,5 +1,7 @@
 //! Which scope a request gets (RFC 6749 §3.3): what it asks for or the client's default, never more than the client
-//! may have, and of that what the resource understands.
+//! may have, and of that what the resources understand.
+
+use std::sync::Arc;
 
 use crate::clients::Client;
 use crate::protocol::error::{ErrorCode, OAuthError};
@@ -19,11 +21,11 @@ pub enum ScopeRefused {
     /// More than was granted (RFC 6749 §6).
     #[error("scope is more than was granted")]
     BeyondGrant,
-    /// Of what was granted, the client and the resource may have nothing any more.
+    /// Of what was granted, the client and the resources may have nothing any more.
     #[error("nothing is left of the scope that was granted")]
     NothingLeft,
-    /// The resource understands none of it.
-    #[error("the resource has none of this scope")]
+    /// The resources understand none of it.
+    #[error("no resource that is asked for has any of this scope")]
     NotOfResource,
 }
 
@@ -46,22 +48,24 @@ pub fn requested_scope(client: &Client, requested: Option<&str>) -> Result<Scope
     if scope.is_subset_of(&client.scope) { Ok(scope) } else { Err(ScopeRefused::BeyondClient) }
 }
 
-/// The part of `scope` that means something to `resource`. Some must be left when there was any.
-pub fn scope_of_resource(scope: &Scope, resource: &ProtectedResource) -> Result<Scope, ScopeRefused> {
-    let narrowed = match &resource.scope {
-        Some(understood) => scope.intersection(understood),
-        None => scope.clone(),
-    };
+/// The part of `scope` that means something to any of the resources. Some must be left when there was any.
+pub fn scope_of_resources(scope: &Scope, resources: &[Arc<ProtectedResource>]) -> Result<Scope, ScopeRefused> {
+    let understood = || resources.iter().map(|resource| resource.scope.as_ref());
+    if understood().any(|own| own.is_none_or(|own| scope.is_subset_of(own))) {
+        return Ok(scope.clone());
+    }
+    let narrowed: Scope =
+        scope.tokens().filter(|token| understood().flatten().any(|own| own.contains(token))).collect();
     if narrowed.is_empty() && !scope.is_empty() { Err(ScopeRefused::NotOfResource) } else { Ok(narrowed) }
 }
 
 /// The scope of a token that comes from a grant: what is asked for, or all that was `granted`, cut to what the client and
-/// the resource may have now. What was granted stays the bound, so a narrow token does not narrow the next one.
+/// the resources may have now. What was granted stays the bound, so a narrow token does not narrow the next one.
 pub fn scope_of_grant(
     granted: &Scope,
     requested: Option<&str>,
     client: &Client,
-    resource: &ProtectedResource,
+    resources: &[Arc<ProtectedResource>],
 ) -> Result<Scope, ScopeRefused> {
     let asked = match requested {
         Some(text) => text.parse().map_err(|_| ScopeRefused::Malformed)?,
@@ -70,7 +74,7 @@ pub fn scope_of_grant(
     if !asked.is_subset_of(granted) {
         return Err(ScopeRefused::BeyondGrant);
     }
-    let allowed = scope_of_resource(&asked.intersection(&client.scope), resource);
+    let allowed = scope_of_resources(&asked.intersection(&client.scope), resources);
     match allowed {
         Ok(scope) if !scope.is_empty() || asked.is_empty() => Ok(scope),
         _ => Err(ScopeRefused::NothingLeft),

@@ -1,7 +1,6 @@
 //! The one place that mints access tokens.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
@@ -14,7 +13,7 @@ use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 
 use super::access_token::{AccessTokenClaims, new_jti};
-use super::audience::ProtectedResource;
+use super::audience::Audience;
 use super::grant::Grant;
 use super::response::TokenResponse;
 
@@ -28,30 +27,31 @@ pub struct Authorization<'a> {
     /// What is allowed.
     pub scope: &'a Scope,
     /// Where it is allowed.
-    pub resource: &'a ProtectedResource,
+    pub audience: &'a Audience,
 }
 
-/// A person, and the grant by which a client acts for them.
+/// A person in whose name a client acts, and by what right.
 #[derive(Debug, Clone, Copy)]
 pub struct Person<'a> {
     /// Who it is, as the directory knows them now.
     pub account: &'a Account,
-    /// What they allowed.
-    pub grant: &'a Grant,
+    /// When they signed in.
+    pub auth_time: Timestamp,
+    /// What they allowed, where it is kept; `None`: the token is all that there is (RFC 6749 §4.2).
+    pub grant: Option<&'a Grant>,
 }
 
 /// Mints access tokens in an issuer's name.
 pub struct TokenIssuer {
     issuer: Issuer,
     keys: Arc<KeyRing>,
-    access_token_lifetime: Duration,
     random: Arc<dyn Random>,
 }
 
 impl TokenIssuer {
-    /// An issuer whose access tokens live for `access_token_lifetime` where neither client nor resource says otherwise.
-    pub fn new(issuer: Issuer, keys: Arc<KeyRing>, access_token_lifetime: Duration, random: Arc<dyn Random>) -> Self {
-        Self { issuer, keys, access_token_lifetime, random }
+    /// An issuer that signs with these keys.
+    pub fn new(issuer: Issuer, keys: Arc<KeyRing>, random: Arc<dyn Random>) -> Self {
+        Self { issuer, keys, random }
     }
 
     /// Mints an access token. `requested` is the scope that the client asked for, if it asked for any: the answer
@@ -62,29 +62,30 @@ impl TokenIssuer {
         requested: Option<&Scope>,
         now: Timestamp,
     ) -> Result<TokenResponse, NotSigned> {
-        let Authorization { client, person, scope, resource } = *authorization;
-        let grant = person.map(|person| person.grant);
+        let Authorization { client, person, scope, audience } = *authorization;
+        let grant = person.and_then(|person| person.grant);
         // A token never outlives what it stands on.
-        let end = now + self.lifetime(client, resource);
+        let end = now + audience.lifetime();
         let end = grant.map_or(end, |grant| end.min(grant.absolute_expires_at));
         let (iat, exp) = (now.as_seconds(), end.as_seconds());
         let claims = AccessTokenClaims {
             iss: self.issuer.as_str(),
-            sub: grant.map_or(client.id.as_str(), |grant| &grant.subject),
-            aud: resource.identifier.as_str(),
+            sub: person.map_or(client.id.as_str(), |person| person.account.subject()),
+            aud: audience,
             client_id: client.id.as_str(),
             exp,
             iat,
             jti: &new_jti(grant.map(|grant| grant.id), &*self.random),
             scope,
-            auth_time: grant.map(|grant| grant.auth_time.as_seconds()),
+            auth_time: person.map(|person| person.auth_time.as_seconds()),
             custom: match person {
                 Some(person) => client.claims.overridden_by(person.account.claims()),
                 None => client.claims.clone(),
             },
         };
-        let access_token = self.keys.sign(resource.algorithm, TokenType::AccessToken, now, &claims)?;
-        metrics::counter!("jotsmith_access_tokens_total", "algorithm" => resource.algorithm.as_str()).increment(1);
+        let algorithm = audience.algorithm();
+        let access_token = self.keys.sign(algorithm, TokenType::AccessToken, now, &claims)?;
+        metrics::counter!("jotsmith_access_tokens_total", "algorithm" => algorithm.as_str()).increment(1);
         Ok(TokenResponse {
             access_token,
             token_type: "Bearer",
@@ -92,13 +93,6 @@ impl TokenIssuer {
             refresh_token: None,
             scope: (requested != Some(scope)).then(|| scope.clone()).filter(|scope| !scope.is_empty()),
         })
-    }
-
-    /// How long an access token of this client for this resource lives: what either sets replaces the server's
-    /// lifetime; where both do, the shorter one holds.
-    pub fn lifetime(&self, client: &Client, resource: &ProtectedResource) -> Duration {
-        let own = client.access_token_lifetime.into_iter().chain(resource.access_token_lifetime);
-        own.min().unwrap_or(self.access_token_lifetime)
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::clients::Client;
 
+use super::audience::ProtectedResource;
+
 /// The server's lifetimes; a client or a resource may set some for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -22,6 +24,13 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
+    /// How long an access token of this client for this resource lives: what either sets replaces the server's
+    /// lifetime; where both do, the shorter one holds.
+    pub fn of_access_token(&self, client: &Client, resource: &ProtectedResource) -> Duration {
+        let own = client.access_token_lifetime.into_iter().chain(resource.access_token_lifetime);
+        own.min().unwrap_or(self.access_token)
+    }
+
     /// How long a lost answer to a refresh of this client may be asked for again. A public client's tokens are easier to
     /// steal, so its window is shorter where nothing is set.
     pub fn refresh_retry_window(&self, client: &Client) -> Duration {

@@ -1,8 +1,11 @@
 //! Which resource a token is for: `resource` (RFC 8707) and `aud` (RFC 9068 §3).
 
+use jotsmith::keys::algorithm::Algorithm;
 use serde_json::json;
 
-use crate::harness::{CLIENT_CREDENTIALS, TestServer, claims, machine};
+use crate::harness::people::{API, WEB, people, with_client};
+use crate::harness::requests::{Parameters, ask_of_web, redemption, refresh};
+use crate::harness::{Answer, CLIENT_CREDENTIALS, MACHINE, Site, TestServer, claims, header, machine};
 
 const RESOURCES: &str = r#"
     [[resources]]
@@ -55,12 +58,154 @@ async fn an_unknown_or_malformed_resource_is_refused() {
 }
 
 #[tokio::test]
-async fn one_token_is_for_one_resource() {
+async fn one_token_is_for_several_resources_and_allows_what_any_of_them_understands() {
     let server = TestServer::start(&(machine() + RESOURCES));
-    refused(&server, "&resource=https://api.example.com&resource=https://other.example.com/v1/").await;
-    // An empty one is an absent one.
-    let token = server.access_token("&resource=https://api.example.com&resource=").await;
-    assert_eq!(claims(&token)["aud"], "https://api.example.com");
+    let both = "&resource=https://other.example.com/v1/&resource=https://api.example.com/";
+    let token = server.access_token(both).await;
+    // As they are registered, in the order of the request.
+    assert_eq!(claims(&token)["aud"], json!(["https://other.example.com/v1/", "https://api.example.com"]));
+    assert_eq!(claims(&token)["scope"], "read write");
+    let narrow = server.access_token("&resource=https://other.example.com/v1/").await;
+    assert_eq!(claims(&narrow)["scope"], "read");
+    refused(&server, &format!("{both}&resource=https://unknown.example.com")).await;
+    refused(&server, &format!("{both}&resource=https://admin.example.com")).await;
+    refused(&server, &format!("{both}&resource=api")).await;
+}
+
+#[tokio::test]
+async fn a_resource_that_is_named_twice_or_empty_is_one_resource() {
+    let server = TestServer::start(&(machine() + RESOURCES));
+    for more in ["&resource=", "&resource=https://api.example.com", "&resource=https://api.example.com/"] {
+        let token = server.access_token(&format!("&resource=https://api.example.com{more}")).await;
+        assert_eq!(claims(&token)["aud"], json!("https://api.example.com"), "{more}");
+    }
+}
+
+#[tokio::test]
+async fn resources_of_another_lifetime_or_algorithm_do_not_share_a_token() {
+    let api = "&resource=https://api.example.com";
+    let both = format!("{api}&resource=https://odd.example.com");
+    let with = |odd: &str| {
+        format!(
+            "{}{RESOURCES}\n[[resources]]\nidentifier = \"https://odd.example.com\"\nscope = \"read\"\n{odd}",
+            machine()
+        )
+    };
+    // The lifetime of a token for either is the same five minutes, whoever says so.
+    let server = TestServer::start(&with("access_token_lifetime = \"5m\""));
+    server.access_token(&both).await;
+
+    let site = Site::new();
+    let [es, rs] = [Algorithm::Es256, Algorithm::Rs256].map(|algorithm| site.add_key(algorithm).entry);
+    let server = TestServer::start_at(site, &format!("{}\n{es}{rs}", with("algorithm = \"RS256\"")));
+    refused(&server, &both).await;
+    assert_eq!(header(&server.access_token("&resource=https://odd.example.com").await)["alg"], "RS256");
+
+    let server = TestServer::start(&with("access_token_lifetime = \"4m\""));
+    let answer = server.machine_token(&format!("{CLIENT_CREDENTIALS}{both}")).await;
+    answer.assert_error(400, "invalid_target");
+    let sentence =
+        "One access token cannot be for all of these resources. Ask for each with a token request of its own.";
+    assert_eq!(answer.json()["error_description"], sentence);
+    server.access_token(api).await;
+    // What the client's own setting makes alike is alike.
+    let alike = with("access_token_lifetime = \"4m\"");
+    let alike = with_client(&alike, MACHINE, "access_token_lifetime = \"1m\"");
+    let token = claims(&TestServer::start(&alike).access_token(&both).await);
+    assert_eq!(token["exp"].as_u64().expect("a time") - token["iat"].as_u64().expect("a time"), 60);
+}
+
+/// A request of the web client for these resources.
+fn ask_for(resources: &[&str]) -> Parameters {
+    resources.iter().fold(ask_of_web(), |ask, resource| ask.and("resource", resource))
+}
+
+const WRITE: &str = "https://write.example.com";
+
+/// People, and beside their API one that understands nothing but `write`.
+fn with_write(more: &str) -> String {
+    format!("{}\n[[resources]]\nidentifier = \"{WRITE}\"\nscope = \"write\"\n{more}", people())
+}
+
+#[tokio::test]
+async fn a_grant_for_several_resources_is_narrowed_by_each_token_request_and_stays_wide() {
+    let server = TestServer::start(&with_write(""));
+    let asked = ask_for(&["https://api.example.com/", WRITE]);
+    let code = server.code_for(&asked).await;
+    let redeem = redemption(&asked, &code);
+    let elsewhere = redeem.clone().and("resource", WRITE).and("resource", "https://elsewhere.example.com");
+    server.token(WEB, &elsewhere).await.assert_error(400, "invalid_target");
+    let mut answer = server.token(WEB, &redeem.and("resource", &format!("{WRITE}/"))).await;
+    let says = |answer: &Answer| {
+        let claims = claims(&answer.access_token());
+        assert_eq!(answer.json()["scope"], claims["scope"]);
+        (claims["aud"].clone(), claims["scope"].clone())
+    };
+    assert_eq!(says(&answer), (json!(WRITE), json!("write")));
+    for (narrow, aud, scope) in [
+        (&[][..], json!([API, WRITE]), "read write"),
+        (&[API], json!(API), "read write"),
+        (&[WRITE, API], json!([WRITE, API]), "read write"),
+        (&[WRITE], json!(WRITE), "write"),
+        (&[API, "https://api.example.com/"], json!(API), "read write"),
+        (&[], json!([API, WRITE]), "read write"),
+    ] {
+        let form = narrow.iter().fold(refresh(&answer.refresh_token()), |form, one| form.and("resource", one));
+        answer = server.token(WEB, &form).await;
+        assert_eq!(says(&answer), (aud, json!(scope)), "{narrow:?}");
+    }
+    let form = refresh(&answer.refresh_token());
+    for beyond in ["https://elsewhere.example.com", "api", "https://web.example.com"] {
+        let form = form.clone().and("resource", API).and("resource", beyond);
+        server.token(WEB, &form).await.assert_error(400, "invalid_target");
+    }
+    // Nothing was consumed.
+    assert_eq!(server.token(WEB, &form).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_scope_that_only_the_other_resource_understands_is_not_in_a_narrowed_token() {
+    let server = TestServer::start(&with_write(""));
+    let asked = ask_for(&[API, WRITE]).with("scope", "read");
+    let code = server.code_for(&asked).await;
+    let redeem = redemption(&asked, &code);
+    // Nothing of `read` is left at the resource that understands `write` alone.
+    server.token(WEB, &redeem.clone().and("resource", WRITE)).await.assert_error(400, "invalid_scope");
+    assert_eq!(claims(&server.token(WEB, &redeem).await.access_token())["scope"], "read");
+}
+
+#[tokio::test]
+async fn a_grant_for_unlike_resources_gives_a_token_for_each_and_none_for_both() {
+    let server = TestServer::start(&with_write("access_token_lifetime = \"1m\""));
+    let asked = ask_for(&[API, WRITE]);
+    let code = server.code_for(&asked).await;
+    let redeem = redemption(&asked, &code);
+    for both in [redeem.clone(), redeem.clone().and("resource", API).and("resource", WRITE)] {
+        server.token(WEB, &both).await.assert_error(400, "invalid_target");
+    }
+    let first = server.token(WEB, &redeem.and("resource", API)).await;
+    assert_eq!((&claims(&first.access_token())["aud"], &first.json()["expires_in"]), (&json!(API), &json!(300)));
+    let form = refresh(&first.refresh_token());
+    server.token(WEB, &form).await.assert_error(400, "invalid_target");
+    let second = server.token(WEB, &form.and("resource", WRITE)).await;
+    assert_eq!((&claims(&second.access_token())["aud"], &second.json()["expires_in"]), (&json!(WRITE), &json!(60)));
+}
+
+#[tokio::test]
+async fn a_resource_that_the_client_lost_meanwhile_is_cut_from_its_tokens() {
+    let config = with_write("");
+    let server = TestServer::start(&config);
+    let asked = ask_for(&[API, WRITE]);
+    let first = server.tokens_for(&asked).await;
+    let lost = with_client(&config, WEB, &format!("resources = [\"{API}\"]"));
+    server.reload(&lost).await.expect("a good change");
+    let form = refresh(&first.refresh_token());
+    server.token(WEB, &form.clone().and("resource", WRITE)).await.assert_error(400, "invalid_grant");
+    let second = server.token(WEB, &form).await;
+    assert_eq!(claims(&second.access_token())["aud"], json!(API));
+    server.reload(&config).await.expect("a good change");
+    let third = server.token(WEB, &refresh(&second.refresh_token())).await;
+    assert_eq!(claims(&third.access_token())["aud"], json!([API, WRITE]));
 }
 
 #[tokio::test]

@@ -237,7 +237,7 @@ async fn a_scope_or_resource_that_cannot_be_had_goes_back_to_the_client() {
         (ask.clone().and("resource", "https://elsewhere.example.com"), "invalid_target"),
         (ask.clone().and("resource", "api"), "invalid_target"),
         (ask.clone().and("resource", &format!("{API}#x")), "invalid_target"),
-        (ask.clone().and("resource", API).and("resource", "https://write.example.com"), "invalid_target"),
+        (ask.clone().and("resource", API).and("resource", "https://elsewhere.example.com"), "invalid_target"),
     ] {
         assert_sent_back(&server, &asked, error).await;
     }
