@@ -202,7 +202,8 @@ impl<'a> Step<'a> {
         if client.grant_types.contains(&GrantType::RefreshToken) {
             return lifetimes.refresh_token_absolute;
         }
-        client.access_token_lifetime.unwrap_or(lifetimes.access_token)
+        let resources = request.terms().resources.iter().filter_map(|resource| self.live.resources.find(resource));
+        resources.map(|resource| lifetimes.of_access_token(client, resource)).max().unwrap_or(lifetimes.access_token)
     }
 
     /// An error that only the person hears of.

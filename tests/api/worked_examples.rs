@@ -284,3 +284,56 @@ async fn the_password_grant_of_rfc_6749_section_4_3() {
     let claims = claims(tokens["access_token"].as_str().expect("a token"));
     assert_eq!((&claims["client_id"], &claims["sub"]), (&json!(CLIENT), &json!("248289761001")));
 }
+
+/// RFC 8707 figures 2 to 6: one grant for two resources, and a token for each.
+#[tokio::test]
+async fn the_two_resources_of_rfc_8707_section_2() {
+    let resources = r#"
+        [[resources]]
+        identifier = "https://cal.example.com/"
+        scope = "calendar"
+        [[resources]]
+        identifier = "https://contacts.example.com/"
+        scope = "contacts"
+        "#;
+    // `hsqEzQlUoHAE9px4FSr4yI` is the secret in the header of the figures.
+    let secret = ClientSecretHash::of_generated(b"hsqEzQlUoHAE9px4FSr4yI");
+    let config = config()
+        .replace(r#"client_secrets = [""#, &format!(r#"client_secrets = ["{secret}", ""#))
+        .replace("read write", "calendar contacts")
+        .replace("https://client.example.com/cb", "https://client.example.org/cb");
+    let server = TestServer::start(&format!("{config}{resources}"));
+    let target = "/authorize?response_type=code\
+                  &client_id=s6BhdRkqt3\
+                  &state=tNwzQ87pC6llebpmac_IDeeq-mCR2wLDYljHUZUAWuI\
+                  &redirect_uri=https%3A%2F%2Fclient.example.org%2Fcb\
+                  &scope=calendar%20contacts\
+                  &resource=https%3A%2F%2Fcal.example.com%2F\
+                  &resource=https%3A%2F%2Fcontacts.example.com%2F";
+    let code = allow(&mut server.browser_at(ISSUER), target).await.code();
+    let post = |body: &str| {
+        let head = "POST /token HTTP/1.1
+             Host: authorization-server.example.com
+             Authorization: Basic czZCaGRSa3F0Mzpoc3FFelFsVW9IQUU5cHg0RlNyNHlJ
+             Content-Type: application/x-www-form-urlencoded";
+        let answer = Wire::of(&server, head, body);
+        answer.tokens(&["access_token", "expires_in", "refresh_token", "scope", "token_type"])
+    };
+    let audience_and_scope = |tokens: &Value| {
+        let claims = claims(tokens["access_token"].as_str().expect("a token"));
+        assert_eq!(claims["scope"], tokens["scope"]);
+        (claims["aud"].clone(), claims["scope"].clone())
+    };
+    let redemption = format!(
+        "grant_type=authorization_code&redirect_uri=https%3A%2F%2Fclient.example.org%2Fcb&code={code}\
+         &resource=https%3A%2F%2Fcal.example.com%2F"
+    );
+    let first = post(&redemption);
+    assert_eq!(audience_and_scope(&first), (json!("https://cal.example.com/"), json!("calendar")));
+    let refresh_token = first["refresh_token"].as_str().expect("a refresh token");
+    let refresh = format!(
+        "grant_type=refresh_token&refresh_token={refresh_token}&resource=https%3A%2F%2Fcontacts.example.com%2F"
+    );
+    let second = post(&refresh);
+    assert_eq!(audience_and_scope(&second), (json!("https://contacts.example.com/"), json!("contacts")));
+}
