@@ -156,3 +156,11 @@ fn what_the_domain_refuses_is_told_at_its_entry() {
     let errors = errors_of("[scopes.\"a b\"]\ndescription = {}\n");
     assert!(errors.starts_with("a.toml:1: scopes.a b: is no scope token"), "{errors}");
 }
+
+#[test]
+fn every_time_the_first_problem_of_an_entry_is_told() {
+    let text = "[[keys.signing]]\nfile = \"a.pem\"\npublish_at = \"tomorrow\"\nalgorithm = \"ES257\"\nsign_from = 1\n";
+    for _ in 0..16 {
+        assert!(errors_of(text).starts_with("a.toml:3: keys.signing[\"a.pem\"].publish_at: "), "{}", errors_of(text));
+    }
+}
