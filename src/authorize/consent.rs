@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::digest::{SHA256_BYTES, sha256};
 use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::response_type::ResponseType;
 use crate::protocol::scope::Scope;
 
 use super::request::AuthorizationRequest;
@@ -27,9 +28,14 @@ const MOST_BYTES: usize = 2_600;
 /// Whether the client that receives the answer is surely the one that is registered.
 ///
 /// RFC 8252 §8.6: a public client on loopback or with a private-use scheme may be any program on that device, so the
-/// person is asked each time, whatever was consented to or configured before.
+/// person is asked each time, whatever was consented to or configured before. The same holds for every client that is
+/// sent an access token: nobody asks for its secret.
 pub fn is_client_assured(request: &AuthorizationRequest) -> bool {
-    !(request.client().is_public() && request.to().target.is_claimable())
+    let is_proof_asked = match request.terms().response_type {
+        ResponseType::Code => !request.client().is_public(),
+        ResponseType::Token => false,
+    };
+    is_proof_asked || !request.to().target.is_claimable()
 }
 
 /// One consent that is remembered.
@@ -126,7 +132,7 @@ impl RememberedConsents {
     }
 }
 
-/// Who consents, to whom as the person sees it, and where the answers go. Every part has its length before it, so that
+/// Who consents, to whom as the person sees it, and what goes where. Every part has its length before it, so that
 /// no two give the same digest.
 fn binding(request: &AuthorizationRequest, subject: &str) -> [u8; SHA256_BYTES] {
     let client = request.client();
@@ -137,6 +143,8 @@ fn binding(request: &AuthorizationRequest, subject: &str) -> [u8; SHA256_BYTES] 
         client.name.as_deref().unwrap_or_default(),
         client.authorization.application_type.as_str(),
         if client.is_public() { "public" } else { "confidential" },
+        // Who let a server have a code has not let a page have a token.
+        request.terms().response_type.as_str(),
     ];
     let mut message = Vec::new();
     for part in parts {
@@ -195,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn a_consent_to_a_code_is_none_to_a_token() {
+        let (code, token) =
+            ("client_id=spa&redirect_uri=https://a/cb", "client_id=page&redirect_uri=https://page.example/cb");
+        assert!(covers(code, code));
+        let token = |rest: &str| format!("{token}&response_type=token{rest}");
+        assert!(covers(&token(""), &token("&response_mode=form_post")));
+        let of_code = "client_id=page&redirect_uri=https://page.example/cb";
+        assert!(covers(of_code, of_code));
+        assert!(!covers(of_code, &token("")));
+        assert!(!covers(&token(""), of_code));
+    }
+
+    #[test]
     fn a_client_that_calls_itself_otherwise_is_another_client() {
         let before = Registered::default().request("client_id=web");
         let mut remembered = RememberedConsents::default();
@@ -222,6 +243,10 @@ mod tests {
             ("client_id=cli&redirect_uri=com.example.app:/cb", false),
             ("client_id=cli&redirect_uri=https://a/cb", true),
             ("client_id=desktop", true),
+            // A secret is no proof where nobody asks for it.
+            ("client_id=page&redirect_uri=http://127.0.0.1:7/cb", true),
+            ("client_id=page&redirect_uri=http://127.0.0.1:7/cb&response_type=token", false),
+            ("client_id=page&redirect_uri=https://page.example/cb&response_type=token", true),
         ] {
             let request = Registered::default().request(query);
             assert_eq!(RememberedConsent::given(&request, ALICE, NOW).is_some(), is_remembered, "{query}");

@@ -13,6 +13,7 @@ use crate::protocol::claims::CustomClaims;
 use crate::protocol::error::ErrorCode;
 use crate::protocol::resource::ResourceIndicator;
 use crate::tokens::audience::{ProtectedResource, ProtectedResources};
+use crate::tokens::lifetimes::Lifetimes;
 
 use super::request::{AuthorizationError, AuthorizationRequest, Registrations};
 
@@ -42,6 +43,7 @@ impl From<AuthorizationError> for Refusal {
 pub(super) struct Registered {
     clients: ClientRegistry,
     resources: ProtectedResources,
+    lifetimes: Lifetimes,
 }
 
 impl Default for Registered {
@@ -54,6 +56,7 @@ impl Default for Registered {
     /// | `cli` | public, native: loopback, private-use and https |
     /// | `trusted-cli` | public, native on loopback, without consent |
     /// | `desktop` | confidential, native on loopback |
+    /// | `page` | confidential, native, may have a code or a token; https and loopback |
     /// | `machine`, `machine-with-uri` | client credentials alone |
     fn default() -> Self {
         Self::new(Self::entries())
@@ -70,32 +73,38 @@ impl Registered {
     }
 
     pub(super) fn registrations(&self) -> Registrations<'_> {
-        Registrations { clients: &self.clients, resources: &self.resources }
+        Registrations { clients: &self.clients, resources: &self.resources, lifetimes: &self.lifetimes }
     }
 
     pub(super) fn parse(&self, query: &str) -> Result<AuthorizationRequest, AuthorizationError> {
         AuthorizationRequest::parse(query.as_bytes(), self.registrations(), NOW)
     }
 
-    /// A sound request with `query` in it.
+    /// A sound request with `query` in it, for a code where it does not say.
     pub(super) fn request(&self, query: &str) -> AuthorizationRequest {
-        self.parse(&format!("response_type=code&{CHALLENGE}&{query}")).expect("a sound request")
+        let response_type = if query.contains("response_type=") { "" } else { "response_type=code&" };
+        self.parse(&format!("{response_type}{CHALLENGE}&{query}")).expect("a sound request")
     }
 
     fn new(entries: Vec<ClientMetadata>) -> Self {
         let clients = entries.into_iter().map(|entry| Client::new(entry).expect("a sound client"));
-        let resource = |identifier, scope: Option<&str>| ProtectedResource {
+        let resource = |identifier, scope: Option<&str>, minutes: Option<u64>| ProtectedResource {
             identifier: ResourceIndicator::parse(identifier).expect("a valid resource"),
             scope: scope.map(|text| text.parse().expect("a valid scope")),
-            access_token_lifetime: None,
+            access_token_lifetime: minutes.map(Duration::from_mins),
             algorithm: Algorithm::Es256,
             introspected_by: Vec::new(),
         };
-        let resources = [resource("https://api.example", None), resource("https://other.example", Some("read"))];
+        let resources = [
+            resource("https://api.example", None, None),
+            resource("https://other.example", Some("read"), None),
+            resource("https://quick.example", Some("read write"), Some(1)),
+        ];
         let default = resources[0].identifier.clone();
         Self {
             clients: ClientRegistry::new(clients).expect("different clients"),
             resources: ProtectedResources::new(resources, default, Algorithm::Es256).expect("different resources"),
+            lifetimes: Lifetimes::default(),
         }
     }
 
@@ -134,6 +143,13 @@ impl Registered {
                 application_type: native(),
                 redirect_uris: vec!["http://localhost/cb".to_owned()],
                 ..confidential("desktop")
+            },
+            ClientMetadata {
+                application_type: native(),
+                redirect_uris: vec!["https://page.example/cb".to_owned(), "http://127.0.0.1/cb".to_owned()],
+                grant_types: Some(vec!["authorization_code".to_owned(), "implicit".to_owned()]),
+                response_types: Some(vec!["code".to_owned(), "token".to_owned()]),
+                ..confidential("page")
             },
             ClientMetadata { redirect_uris: Vec::new(), grant_types: machine(), ..confidential("machine") },
             ClientMetadata { grant_types: machine(), ..confidential("machine-with-uri") },

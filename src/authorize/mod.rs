@@ -1,6 +1,7 @@
-//! The authorization endpoint's rules (RFC 6749 §3.1 and §4.1), without its pages: what a request says, what a person
+//! The authorization endpoint's rules (RFC 6749 §3.1, §4.1 and §4.2), without its pages: what a request says, what a person
 //! must still do, and the answer.
 
+mod answer_mode;
 pub mod code;
 pub mod consent;
 #[cfg(test)]

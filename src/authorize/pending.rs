@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Timestamp;
 use crate::protocol::resource::ResourceIndicator;
+use crate::protocol::response_type::ResponseMode;
 
 use super::request::{
-    AuthorizationError, AuthorizationRequest, Registrations, RequestRefused, Terms, permit, redirect_target, shown,
+    AuthorizationError, AuthorizationRequest, Registrations, RequestRefused, Terms, Wish, permit, redirect_target,
+    shown,
 };
 use super::response::ReturnAddress;
 
@@ -25,6 +27,7 @@ pub struct PendingRequest {
     redirect_uri: String,
     is_redirect_uri_sent: bool,
     state: Option<String>,
+    mode: ResponseMode,
     terms: Terms,
 }
 
@@ -36,6 +39,7 @@ impl PendingRequest {
             redirect_uri: request.to.target.as_str().to_owned(),
             is_redirect_uri_sent: request.is_redirect_uri_sent,
             state: request.to.state.clone(),
+            mode: request.to.mode,
             terms: request.terms.clone(),
         }
     }
@@ -52,10 +56,15 @@ impl PendingRequest {
         let client = registrations.clients.find(&self.client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
         let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
 
-        let to = ReturnAddress { target, state: self.state };
+        let to = ReturnAddress { target, state: self.state, mode: self.mode };
         let scope = self.terms.scope.to_string();
-        let resources = self.terms.resources.iter().map(ResourceIndicator::as_str);
-        match permit(client, registrations.resources, self.terms.code_challenge, Some(&scope), resources) {
+        let wish = Wish {
+            response_type: self.terms.response_type,
+            code_challenge: self.terms.code_challenge,
+            scope: Some(&scope),
+            resources: self.terms.resources.iter().map(ResourceIndicator::as_str).collect(),
+        };
+        match permit(client, registrations, &wish) {
             Ok((scope, resources)) => Ok(AuthorizationRequest {
                 client: Arc::clone(client),
                 to,
@@ -84,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_pending_request_comes_back_as_it_was_for_half_an_hour() {
-        let query = "client_id=web&scope=read+write&state=xyz&prompt=login&max_age=9&login_hint=a&redirect_uri=https://web.example/cb";
+        let query = "client_id=web&scope=read+write&state=xyz&prompt=login&max_age=9&login_hint=a&redirect_uri=https://web.example/cb&response_mode=form_post";
         let request = Registered::default().request(query);
         let resumed = resume(query, &Registered::default(), PENDING_LIFETIME).expect("still good");
         assert_eq!(resumed.terms(), request.terms());
@@ -108,6 +117,23 @@ mod tests {
         let query = "client_id=web&state=s&scope=read+write";
         assert_eq!(resume(query, |m| m.scope = "read".to_owned()), sent_back(ErrorCode::InvalidScope));
         assert_eq!(resume(query, |m| m.resources = Some(Vec::new())), sent_back(ErrorCode::InvalidTarget));
+    }
+
+    #[test]
+    fn a_token_that_is_off_meanwhile_is_not_had_by_a_pending_request() {
+        let pending = PendingRequest::new(
+            &Registered::default().request("client_id=page&redirect_uri=https://page.example/cb&response_type=token"),
+        );
+        let later = Registered::with(|metadata| {
+            metadata.client_id = "page".to_owned();
+            metadata.redirect_uris = vec!["https://page.example/cb".to_owned()];
+        });
+        match pending.resume(later.registrations(), NOW).expect_err("refused") {
+            AuthorizationError::RedirectToClient { to, error } => {
+                assert_eq!((to.mode, error.code), (ResponseMode::Fragment, ErrorCode::UnsupportedResponseType));
+            }
+            AuthorizationError::ShowToUser(error) => panic!("{error} is shown"),
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The authorization request (RFC 6749 §4.1.1): from what a browser sends to what may be shown to a person.
+//! The authorization request (RFC 6749 §4.1.1 and §4.2.1): from what a browser sends to what may be shown to a person.
 //!
 //! In three steps, each a type: parameters as they were sent; a [`ReturnAddress`], once client and redirect URI are
 //! sound; an [`AuthorizationRequest`], once all else is. What fails in the first step is shown to the person and never
@@ -16,16 +16,22 @@ use crate::protocol::parameters::{InvalidParameters, Parameters, UncheckedParame
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::redirect_uri::RedirectTarget;
 use crate::protocol::resource::ResourceIndicator;
-use crate::protocol::response_type::{ResponseMode, ResponseType};
+use crate::protocol::response_type::{ResponseType, UnknownResponseType};
 use crate::protocol::scope::Scope;
-use crate::tokens::audience::ProtectedResources;
+use crate::tokens::audience::{Audience, ProtectedResources};
+use crate::tokens::grant::check_length;
 use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
+use crate::tokens::lifetimes::Lifetimes;
 
+use super::answer_mode;
 use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
 /// The longest request, in bytes as it is sent. Sealed into a form field it must be a parameter that may come back.
 const LONGEST_REQUEST: usize = 5 * 1024;
+
+/// The longest request with all that it left out, in bytes, for the same reason: defaults may be long too.
+const LONGEST_WITH_DEFAULTS: usize = LONGEST_REQUEST + 512;
 
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
@@ -37,6 +43,8 @@ pub struct Registrations<'a> {
     pub clients: &'a ClientRegistry,
     /// What may be asked for.
     pub resources: &'a ProtectedResources,
+    /// How long tokens live, which decides whether one can be for several resources.
+    pub lifetimes: &'a Lifetimes,
 }
 
 /// What is wrong with a request, and who hears of it.
@@ -75,7 +83,7 @@ pub enum RequestRefused {
     #[error("request_uri is not supported")]
     RequestUri,
     /// Its parameters would not fit into the form that waits for a person.
-    #[error("the request is longer than {LONGEST_REQUEST} bytes")]
+    #[error("the request is longer than {LONGEST_REQUEST} bytes, or than 512 more with its defaults")]
     TooLong,
     /// The client is not registered for this response type.
     #[error("the client may not use this response_type")]
@@ -110,7 +118,7 @@ impl From<RequestRefused> for OAuthError {
     }
 }
 
-/// A request that may be answered with a code, once a person has signed in and consented.
+/// A request that may be answered with a code or a token, once a person has signed in and consented.
 ///
 /// It comes from [`parse`](Self::parse) or [`PendingRequest::resume`](super::pending::PendingRequest::resume) and from
 /// nowhere else.
@@ -125,11 +133,13 @@ pub struct AuthorizationRequest {
 /// What a client asks for, judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
+    /// What the answer is.
+    pub response_type: ResponseType,
     /// The scope: what was named, or the client's default, as far as the resources understand it.
     pub scope: Scope,
     /// The resources: what was named, or the default one.
     pub resources: Vec<ResourceIndicator>,
-    /// What the code is bound to.
+    /// What the code is bound to; never there for a token.
     pub code_challenge: Option<CodeChallenge>,
     /// What the person is to see.
     pub prompt: Prompt,
@@ -154,12 +164,18 @@ impl AuthorizationRequest {
         let is_redirect_uri_sent = redirect_uri.is_some();
         // A state that is sent twice is nobody's: none comes back.
         let state = parameters.optional("state").ok().flatten().map(str::to_owned);
-        let to = ReturnAddress { target, state };
-        let judged = if encoded.len() > LONGEST_REQUEST {
-            Err(RequestRefused::TooLong.into())
-        } else {
-            judge(parameters, client, registrations.resources, now)
-        };
+        let (mode, is_mode_sound) = answer_mode::choose(&parameters, &target, state.as_deref());
+        let to = ReturnAddress { target, state, mode };
+        let judged = is_mode_sound.map_err(OAuthError::from).and_then(|()| {
+            if encoded.len() > LONGEST_REQUEST {
+                return Err(RequestRefused::TooLong.into());
+            }
+            let terms = judge(parameters, client, registrations, now)?;
+            if length(client, &to, &terms) > LONGEST_WITH_DEFAULTS {
+                return Err(RequestRefused::TooLong.into());
+            }
+            Ok(terms)
+        });
         match judged {
             Ok(terms) => Ok(Self { client: Arc::clone(client), to, is_redirect_uri_sent, terms }),
             Err(error) => Err(AuthorizationError::RedirectToClient { to, error }),
@@ -208,7 +224,7 @@ pub(super) fn redirect_target(client: &Client, sent: Option<&str>) -> Result<Red
 fn judge(
     parameters: UncheckedParameters<'_>,
     client: &Client,
-    resources: &ProtectedResources,
+    registrations: Registrations<'_>,
     now: Timestamp,
 ) -> Result<Terms, OAuthError> {
     let parameters = parameters.check()?;
@@ -219,16 +235,20 @@ fn judge(
     if parameters.optional("request_uri").is_some() {
         return Err(RequestRefused::RequestUri.into());
     }
-    // There is one response type, and `permit` asks whether the client may use it.
-    let ResponseType::Code = parameters.required("response_type")?.parse()?;
-    if let Some(mode) = parameters.optional("response_mode") {
-        let ResponseMode::Query = mode.parse()?;
-    }
-    let challenge = parameters.optional("code_challenge");
-    let code_challenge = CodeChallenge::parse(challenge, parameters.optional("code_challenge_method"))?;
+    let response_type: ResponseType = parameters.required("response_type")?.parse()?;
+    let code_challenge = match response_type {
+        ResponseType::Code => {
+            let challenge = parameters.optional("code_challenge");
+            CodeChallenge::parse(challenge, parameters.optional("code_challenge_method"))?
+        }
+        // RFC 7636 §4 binds a code to its redemption, and there is neither.
+        ResponseType::Token => None,
+    };
     let scope = parameters.optional("scope");
-    let (scope, resources) = permit(client, resources, code_challenge, scope, parameters.all("resource"))?;
+    let wish = Wish { response_type, code_challenge, scope, resources: parameters.all("resource").collect() };
+    let (scope, resources) = permit(client, registrations, &wish)?;
     Ok(Terms {
+        response_type,
         scope,
         resources,
         code_challenge,
@@ -239,35 +259,74 @@ fn judge(
     })
 }
 
-/// Whether a client may have a code, with this challenge or none, for this scope and these resources; which they are.
-pub(super) fn permit<'a>(
-    client: &Client,
-    resources: &ProtectedResources,
-    code_challenge: Option<CodeChallenge>,
-    scope: Option<&str>,
-    requested: impl IntoIterator<Item = &'a str>,
-) -> Result<(Scope, Vec<ResourceIndicator>), OAuthError> {
-    if !client.authorization.response_types.contains(&ResponseType::Code) {
-        return Err(RequestRefused::ResponseTypeNotForClient.into());
-    }
-    // RFC 9700 §2.1.1: public clients must use PKCE, whatever else is configured.
-    if code_challenge.is_none() && (client.is_public() || client.authorization.require_pkce) {
-        return Err(RequestRefused::ChallengeMissing.into());
-    }
-    let scope = requested_scope(client, scope)?;
-    let resources = resources.for_request(client, requested)?;
-    let scope = scope_of_resources(&scope, &resources)?;
-    Ok((scope, resources.iter().map(|resource| resource.identifier.clone()).collect()))
+/// What a client wants to have.
+pub(super) struct Wish<'a> {
+    pub(super) response_type: ResponseType,
+    pub(super) code_challenge: Option<CodeChallenge>,
+    pub(super) scope: Option<&'a str>,
+    pub(super) resources: Vec<&'a str>,
 }
 
+/// Whether a client may have what it wants; for which scope and resources.
+pub(super) fn permit(
+    client: &Client,
+    registrations: Registrations<'_>,
+    wish: &Wish<'_>,
+) -> Result<(Scope, Vec<ResourceIndicator>), OAuthError> {
+    let is_registered = |client: &Client| client.authorization.response_types.contains(&wish.response_type);
+    if !is_registered(client) {
+        // What nobody may have is off, and the metadata does not name it either.
+        let is_on = registrations.clients.iter().any(|client| is_registered(client));
+        return Err(if is_on { RequestRefused::ResponseTypeNotForClient.into() } else { UnknownResponseType.into() });
+    }
+    // RFC 9700 §2.1.1: public clients must use PKCE, whatever else is configured.
+    let is_pkce_asked = client.is_public() || client.authorization.require_pkce;
+    if wish.response_type == ResponseType::Code && wish.code_challenge.is_none() && is_pkce_asked {
+        return Err(RequestRefused::ChallengeMissing.into());
+    }
+    let scope = requested_scope(client, wish.scope)?;
+    let resources = registrations.resources.for_request(client, wish.resources.iter().copied())?;
+    let scope = scope_of_resources(&scope, &resources)?;
+    let identifiers: Vec<_> = resources.iter().map(|resource| resource.identifier.clone()).collect();
+    check_length(&scope, &identifiers)?;
+    if wish.response_type == ResponseType::Token {
+        // A code leads to as many token requests as it takes; here is one token or none.
+        Audience::new(client, resources, registrations.lifetimes)?;
+    }
+    Ok((scope, identifiers))
+}
+
+/// About how many bytes a request has when it waits for a person.
+fn length(client: &Client, to: &ReturnAddress, terms: &Terms) -> usize {
+    let of_resources: usize = terms.resources.iter().map(|resource| resource.as_str().len() + 2).sum();
+    let of_texts = [&to.state, &terms.login_hint].map(|text| text.as_ref().map_or(0, String::len));
+    client.id.as_str().len()
+        + to.target.as_str().len()
+        + terms.scope.to_string().len()
+        + of_resources
+        + of_texts.iter().sum::<usize>()
+}
+
+/// The name with which the sign-in form starts. It is whatever a link says, so what could not be a name, or would be
+/// shown as another one, is left out.
 fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
-    parameters.optional("login_hint").filter(|hint| hint.len() <= LONGEST_LOGIN_HINT).map(str::to_owned)
+    let is_name = |hint: &&str| hint.len() <= LONGEST_LOGIN_HINT && !hint.chars().any(is_invisible);
+    parameters.optional("login_hint").filter(is_name).map(str::to_owned)
+}
+
+/// Control characters, and those that turn the direction of writing (Unicode Standard Annex #9 §2).
+fn is_invisible(character: char) -> bool {
+    let turns =
+        matches!(character, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    turns || character.is_control()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::authorize::fixture::{NOW, Refusal, Registered};
+    use crate::protocol::response_type::ResponseMode;
+    use crate::tokens::grant::LONGEST_TERMS;
 
     fn refused(query: &str) -> Refusal {
         let refused = Registered::default().parse(query).expect_err(query);
@@ -364,19 +423,49 @@ mod tests {
     fn a_response_type_is_required_known_and_registered() {
         assert_eq!(sent_back("client_id=web"), ErrorCode::InvalidRequest);
         assert_eq!(sent_back("client_id=web&response_type="), ErrorCode::InvalidRequest);
-        for unknown in ["token", "code+id_token", "Code"] {
+        for unknown in ["id_token", "code+token", "Code"] {
             let query = format!("client_id=web&response_type={unknown}");
             assert_eq!(sent_back(&query), ErrorCode::UnsupportedResponseType, "{unknown}");
         }
+        assert_eq!(sent_back("client_id=web&response_type=token"), ErrorCode::UnauthorizedClient);
+        let nobody = Registered::with(|_| {}).parse("client_id=web&response_type=token").expect_err("refused");
+        assert_eq!(Refusal::from(nobody), Refusal::SentBack(ErrorCode::UnsupportedResponseType, None));
         let query = format!("client_id=machine-with-uri&response_type=code&{CHALLENGE}");
         assert_eq!(sent_back(&query), ErrorCode::UnauthorizedClient);
     }
 
     #[test]
-    fn query_is_the_only_response_mode() {
+    fn an_answer_goes_the_way_that_is_asked_for_and_a_refused_way_is_an_error() {
         let with = |mode| format!("client_id=web&response_type=code&{CHALLENGE}&response_mode={mode}");
-        assert!(Registered::default().parse(&with("query")).is_ok());
-        assert_eq!(sent_back(&with("fragment")), ErrorCode::InvalidRequest);
+        for mode in ResponseMode::ALL {
+            let request = Registered::default().parse(&with(mode.as_str())).expect("sound");
+            assert_eq!(request.to().mode, mode);
+        }
+        assert_eq!(sent_back(&with("jwt")), ErrorCode::InvalidRequest);
+        assert_eq!(sent_back(&format!("{PAGE}&response_mode=query")), ErrorCode::InvalidRequest);
+    }
+
+    /// A request for an access token.
+    const PAGE: &str = "client_id=page&redirect_uri=https://page.example/cb&response_type=token";
+
+    #[test]
+    fn a_token_needs_no_challenge_and_looks_at_none() {
+        for rest in ["", &format!("&{CHALLENGE}"), "&code_challenge=x&code_challenge_method=plain"] {
+            let request = Registered::default().parse(&format!("{PAGE}{rest}")).expect(rest);
+            let terms = request.terms();
+            assert_eq!((terms.response_type, &terms.code_challenge), (ResponseType::Token, &None), "{rest}");
+            assert_eq!(request.to().mode, ResponseMode::Fragment);
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_resources_that_can_share_one_and_a_code_for_any() {
+        let several = "&resource=https://api.example&resource=https://quick.example";
+        assert_eq!(sent_back(&format!("{PAGE}{several}")), ErrorCode::InvalidTarget);
+        assert!(Registered::default().parse(&format!("{PAGE}&resource=https://quick.example")).is_ok());
+        let alike = "&resource=https://api.example&resource=https://other.example";
+        assert!(Registered::default().parse(&format!("{PAGE}{alike}")).is_ok());
+        assert_eq!(Registered::default().request(&format!("client_id=web{several}")).terms().resources.len(), 2);
     }
 
     #[test]
@@ -420,7 +509,8 @@ mod tests {
     #[test]
     fn several_resources_are_each_kept_once_as_they_are_registered() {
         let request = Registered::default().request(
-            "client_id=web&resource=https://other.example/&resource=https://api.example/             &resource=https://other.example&resource=https://api.example",
+            "client_id=web&resource=https://other.example/&resource=https://api.example/\
+             &resource=https://other.example&resource=https://api.example",
         );
         let kept: Vec<_> = request.terms().resources.iter().map(ResourceIndicator::as_str).collect();
         assert_eq!(kept, ["https://other.example", "https://api.example"]);
@@ -449,8 +539,47 @@ mod tests {
 
     #[test]
     fn a_login_hint_that_is_nobodys_name_is_forgotten() {
-        let request = Registered::default().request(&format!("client_id=web&login_hint={}", "x".repeat(256)));
-        assert_eq!(request.terms().login_hint, None);
+        let hint =
+            |hint: &str| Registered::default().request(&format!("client_id=web&login_hint={hint}")).terms.login_hint;
+        for nobody in ["", &"x".repeat(256), "a%00b", "a%0Ab", "%E2%80%AEecila", "%D8%9Ca", "a%E2%81%A9"] {
+            assert_eq!(hint(nobody), None, "{nobody}");
+        }
+        for somebody in ["x".repeat(255), "tel:+1-201-555-0123".to_owned(), "élodie".to_owned(), "\"><b>".to_owned()] {
+            let encoded: String = form_urlencoded::byte_serialize(somebody.as_bytes()).collect();
+            assert_eq!(hint(&encoded), Some(somebody));
+        }
+    }
+
+    #[test]
+    fn what_a_grant_cannot_hold_is_refused_before_anybody_is_asked() {
+        let ask = |bytes: usize| {
+            let scope = "x".repeat(bytes);
+            let registered = Registered::with(|metadata| metadata.scope = format!("read {scope}"));
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&scope={scope}");
+            registered.parse(&query).map(drop).map_err(Refusal::from)
+        };
+        let of_resource = "https://api.example".len() + 1;
+        let longest = LONGEST_TERMS - of_resource;
+        assert_eq!(ask(longest), Ok(()));
+        assert_eq!(ask(longest + 1), Err(Refusal::SentBack(ErrorCode::InvalidRequest, None)));
+        assert_eq!(ask(LONGEST_TERMS + 1), Err(Refusal::SentBack(ErrorCode::InvalidScope, None)));
+    }
+
+    #[test]
+    fn a_short_request_with_long_defaults_still_fits_into_a_form() {
+        let registered = Registered::with(|metadata| {
+            metadata.scope = format!("read {}", "x".repeat(1500));
+            metadata.default_scope = None;
+        });
+        let ask = |state: usize| {
+            let query = format!("client_id=web&response_type=code&{CHALLENGE}&state={}", "s".repeat(state));
+            registered
+                .parse(&query)
+                .map(drop)
+                .map_err(|error| matches!(error, AuthorizationError::RedirectToClient { .. }))
+        };
+        assert_eq!(ask(4000), Ok(()));
+        assert_eq!(ask(4200), Err(true));
     }
 
     #[test]

@@ -1,23 +1,30 @@
-//! The answer of the authorization endpoint, as the address that a browser is sent to (RFC 6749 §4.1.2 and §4.1.2.1).
+//! The answer of the authorization endpoint, and the way in which it travels (RFC 6749 §4.1.2, §4.2.2 and their errors;
+//! OAuth 2.0 Form Post Response Mode §2).
 //!
-//! Response mode `query`. Every answer, errors too, names the issuer (RFC 9207 §2), so that a client that knows several
-//! servers cannot be made to send a code to the wrong one.
+//! Every answer, errors too, names the issuer (RFC 9207 §2), so that a client that knows several servers cannot be made
+//! to send a code to the wrong one.
+
+use std::borrow::Cow;
 
 use crate::foundation::secret::{ExposeSecret as _, SecretString};
 use crate::protocol::error::OAuthError;
 use crate::protocol::issuer::Issuer;
 use crate::protocol::redirect_uri::RedirectTarget;
+use crate::protocol::response_type::ResponseMode;
+use crate::tokens::response::TokenResponse;
 
-/// Where an answer goes, and the `state` that it gives back.
+/// Where an answer goes, how, and the `state` that it gives back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReturnAddress {
     /// The checked redirect URI.
     pub target: RedirectTarget,
     /// What the client sent as `state`, given back unchanged.
     pub state: Option<String>,
+    /// How the answer travels.
+    pub mode: ResponseMode,
 }
 
-/// An answer to a client. `Debug` shows no code.
+/// An answer to a client. `Debug` shows no code and no token.
 #[derive(Debug)]
 pub struct AuthorizationResponse {
     /// Where it goes.
@@ -31,20 +38,59 @@ pub struct AuthorizationResponse {
 pub enum Answer {
     /// Here is a code (RFC 6749 §4.1.2).
     Code(SecretString),
-    /// No, and why (RFC 6749 §4.1.2.1).
+    /// Here is an access token (RFC 6749 §4.2.2).
+    Token(TokenResponse),
+    /// No, and why (RFC 6749 §4.1.2.1, §4.2.2.1).
     Error(OAuthError),
 }
 
+/// What the browser is told to do. It holds the answer itself: it belongs into the answer to the browser and nowhere else.
+pub enum Delivery<'a> {
+    /// Go to this address.
+    Redirect(String),
+    /// Post this form to the redirect URI.
+    Form {
+        /// The redirect URI.
+        action: &'a str,
+        /// Names and values.
+        fields: Fields<'a>,
+    },
+}
+
+/// The parameters of an answer.
+pub type Fields<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
 impl AuthorizationResponse {
-    /// The address to redirect the browser to. It holds the code: it belongs into `Location` and nowhere else.
-    pub fn location(&self, issuer: &Issuer) -> String {
-        let mut parameters = match &self.answer {
-            Answer::Code(code) => vec![("code", code.expose_secret())],
-            Answer::Error(error) => vec![("error", error.code.as_str()), ("error_description", error.description)],
+    /// What brings the answer to the client.
+    pub fn deliver<'a>(&'a self, issuer: &'a Issuer) -> Delivery<'a> {
+        let fields = self.fields(issuer);
+        let pairs = fields.iter().map(|(name, value)| (*name, &**value));
+        match self.to.mode {
+            ResponseMode::Query => Delivery::Redirect(self.to.target.with_query(pairs)),
+            ResponseMode::Fragment => Delivery::Redirect(self.to.target.with_fragment(pairs)),
+            ResponseMode::FormPost => Delivery::Form { action: self.to.target.as_str(), fields },
+        }
+    }
+
+    fn fields<'a>(&'a self, issuer: &'a Issuer) -> Fields<'a> {
+        let mut fields: Fields<'a> = match &self.answer {
+            Answer::Code(code) => vec![("code", code.expose_secret().into())],
+            Answer::Token(token) => {
+                let mut fields: Fields<'a> = vec![
+                    ("access_token", (&*token.access_token).into()),
+                    ("token_type", token.token_type.into()),
+                    ("expires_in", token.expires_in.to_string().into()),
+                ];
+                fields.extend(token.scope.as_ref().map(|scope| ("scope", scope.to_string().into())));
+                fields
+            }
+            Answer::Error(error) => {
+                vec![("error", error.code.as_str().into()), ("error_description", error.description.into())]
+            }
         };
-        parameters.extend(self.to.state.as_deref().map(|state| ("state", state)));
-        parameters.push(("iss", issuer.as_str()));
-        self.to.target.with_query(parameters)
+        fields.extend(self.to.state.as_deref().map(|state| ("state", state.into())));
+        fields.push(("iss", issuer.as_str().into()));
+        fields
     }
 }
 
@@ -56,7 +102,24 @@ mod tests {
 
     fn to(redirect_uri: &str, state: Option<&str>) -> ReturnAddress {
         let target = RedirectUri::parse(redirect_uri).expect("a valid redirect URI").as_target();
-        ReturnAddress { target, state: state.map(str::to_owned) }
+        ReturnAddress { target, state: state.map(str::to_owned), mode: ResponseMode::Query }
+    }
+
+    fn location(response: &AuthorizationResponse) -> String {
+        match response.deliver(&issuer()) {
+            Delivery::Redirect(location) => location,
+            Delivery::Form { action, .. } => panic!("a form for {action}"),
+        }
+    }
+
+    fn token() -> Answer {
+        Answer::Token(TokenResponse {
+            access_token: "ey.J.x".to_owned(),
+            token_type: "Bearer",
+            expires_in: 300,
+            refresh_token: Some("jsr_never".to_owned()),
+            scope: Some("read write".parse().expect("a valid scope")),
+        })
     }
 
     fn issuer() -> Issuer {
@@ -70,7 +133,7 @@ mod tests {
             answer: Answer::Code("x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58".into()),
         };
         assert_eq!(
-            response.location(&issuer()),
+            location(&response),
             "https://client.example/cb?code=x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58\
              &state=ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI&iss=https%3A%2F%2Fhonest.as.example"
         );
@@ -85,7 +148,7 @@ mod tests {
             ),
         };
         assert_eq!(
-            response.location(&issuer()),
+            location(&response),
             "https://client.example/cb?tenant=a%20b&error=access_denied&error_description=The+person+said+no.\
              &iss=https%3A%2F%2Fhonest.as.example"
         );
@@ -95,7 +158,7 @@ mod tests {
     fn a_state_comes_back_as_it_was_whatever_is_in_it() {
         let state = "a&b=c#d?e f+%ä\r\n\"";
         let answer = Answer::Error(OAuthError::new(ErrorCode::AccessDenied, "No."));
-        let location = AuthorizationResponse { to: to("com.example.app:/cb", Some(state)), answer }.location(&issuer());
+        let location = location(&AuthorizationResponse { to: to("com.example.app:/cb", Some(state)), answer });
         let query = location.split_once('?').expect("a query").1;
         let back = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state").expect("a state").1;
         assert_eq!(back, state);
@@ -103,9 +166,33 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_code() {
-        let response =
-            AuthorizationResponse { to: to("https://client.example/cb", None), answer: Answer::Code("jsc_x".into()) };
-        assert!(!format!("{response:?}").contains("jsc_x"));
+    fn a_token_stands_in_the_fragment_behind_the_query_and_has_no_refresh_token() {
+        let to =
+            ReturnAddress { mode: ResponseMode::Fragment, ..to("https://client.example/cb?tenant=a", Some("s t")) };
+        assert_eq!(
+            location(&AuthorizationResponse { to, answer: token() }),
+            "https://client.example/cb?tenant=a#access_token=ey.J.x&token_type=Bearer&expires_in=300&scope=read+write\
+             &state=s+t&iss=https%3A%2F%2Fhonest.as.example"
+        );
+    }
+
+    #[test]
+    fn a_form_goes_to_the_redirect_uri_itself_and_has_the_values_as_they_are() {
+        let to =
+            ReturnAddress { mode: ResponseMode::FormPost, ..to("https://client.example/cb?tenant=a", Some("<&>")) };
+        let response = AuthorizationResponse { to, answer: Answer::Code("jsc_x".into()) };
+        let issuer = issuer();
+        let Delivery::Form { action, fields } = response.deliver(&issuer) else { panic!("a redirect") };
+        assert_eq!(action, "https://client.example/cb?tenant=a");
+        let expected = [("code", "jsc_x"), ("state", "<&>"), ("iss", "https://honest.as.example")];
+        assert_eq!(fields, expected.map(|(name, value)| (name, value.into())));
+    }
+
+    #[test]
+    fn debug_shows_no_code_and_no_token() {
+        for (answer, secret) in [(Answer::Code("jsc_x".into()), "jsc_x"), (token(), "ey.J.x")] {
+            let response = AuthorizationResponse { to: to("https://client.example/cb", None), answer };
+            assert!(!format!("{response:?}").contains(secret));
+        }
     }
 }

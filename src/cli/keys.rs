@@ -85,7 +85,8 @@ impl Generate {
         };
         let file = self.out.map_or_else(|| in_keys(&usual), Ok)?;
         key_files::create(&file, pem.as_bytes())?;
-        let entry = SigningKeyEntry { file: name(&file), kid: None, algorithm, lifecycle: Lifecycle::default() };
+        let entry =
+            SigningKeyEntry { file: name(&file), kid: None, algorithm, lifecycle: Lifecycle::default(), place: None };
         eprintln!("{} holds a new {algorithm} key, kid {}; its place is keys.directory", file.display(), key.kid());
         // The empty line keeps it apart from what it is appended to, which may end without one.
         print!("\n{}", schedule_file::block(&[entry], &[]));
@@ -97,7 +98,7 @@ impl Generate {
         let usual = format!("{}.seal", random.map(|byte| format!("{byte:02x}")).concat());
         let file = self.out.map_or_else(|| in_keys(&usual), Ok)?;
         let key = sealing_files::generate(&file, &OsRandom)?;
-        let entry = SealingKeyEntry { file: name(&file), lifecycle: Lifecycle::default() };
+        let entry = SealingKeyEntry { file: name(&file), lifecycle: Lifecycle::default(), place: None };
         eprintln!("{} holds a new sealing key, id {}; its place is keys.directory", file.display(), key.id());
         print!("\n{}", schedule_file::block(&[], &[entry]));
         Ok(())

@@ -32,6 +32,12 @@ pub enum InvalidAuthorizationSettings {
     /// An app may claim any private-use scheme, a website none.
     #[error("redirect_uris has {0:?}, whose scheme is for apps: say application_type = \"native\"")]
     PrivateUseForWeb(String),
+    /// RFC 7591 §2.1, for the other response type.
+    #[error("the response type token and the grant type implicit go together: give both or none")]
+    TokenAlone,
+    /// Any app may claim the scheme, and whoever gets an access token needs nothing more to use it.
+    #[error("redirect_uris has {0:?}, but a client with the response type token has https or loopback redirects alone")]
+    TokenForApp(String),
     /// An answer would have nowhere to go.
     #[error("redirect_uris is empty; a client that sends people to /authorize needs at least one")]
     NoRedirectUri,
@@ -71,11 +77,18 @@ impl AuthorizationSettings {
         if response_types.contains(&ResponseType::Code) != has_code_grant {
             return Err(Why::CodeAlone);
         }
+        let has_token = response_types.contains(&ResponseType::Token);
+        if has_token != grant_types.contains(&GrantType::Implicit) {
+            return Err(Why::TokenAlone);
+        }
         let application_type = match metadata.application_type.as_deref() {
             Some(name) => name.parse().map_err(|_| Why::ApplicationType(name.to_owned()))?,
             None => ApplicationType::default(),
         };
         let redirect_uris = redirect_uris(&metadata.redirect_uris, application_type)?;
+        if let Some(uri) = redirect_uris.iter().find(|uri| has_token && uri.is_private_use()) {
+            return Err(Why::TokenForApp(uri.to_string()));
+        }
         if redirect_uris.is_empty() && !response_types.is_empty() {
             return Err(Why::NoRedirectUri);
         }
@@ -168,6 +181,43 @@ mod tests {
         }
         let machine = judge(&[GrantType::ClientCredentials], |m| m.response_types = Some(vec!["code".to_owned()]));
         assert_eq!(machine.err(), Some(Why::CodeAlone));
+    }
+
+    #[test]
+    fn implicit_and_token_go_together_and_never_to_an_app() {
+        use InvalidAuthorizationSettings as Why;
+        let with = |names: &[&str]| {
+            let names = Some(names.iter().map(|name| (*name).to_owned()).collect());
+            move |m: &mut ClientMetadata| m.response_types = names
+        };
+        let (code, implicit) = (GrantType::AuthorizationCode, GrantType::Implicit);
+        assert_eq!(judge(&[code], with(&["code", "token"])).err(), Some(Why::TokenAlone));
+        assert_eq!(judge(&[code, implicit], with(&["code"])).err(), Some(Why::TokenAlone));
+        assert_eq!(judge(&[implicit], |_| {}).err(), Some(Why::TokenAlone));
+        assert_eq!(judge(&[implicit], with(&["code", "token"])).err(), Some(Why::CodeAlone));
+        let both = judge(&[code, implicit], with(&["code", "token"])).expect("sound");
+        assert_eq!(both.response_types, BTreeSet::from(ResponseType::ALL));
+        for uri in ["com.example.app:/cb", "com.example.app://host/cb"] {
+            let app = |m: &mut ClientMetadata| {
+                with(&["token"])(m);
+                m.application_type = Some("native".to_owned());
+                m.redirect_uris = vec!["http://127.0.0.1/cb".to_owned(), uri.to_owned()];
+            };
+            assert_eq!(judge(&[implicit], app).err(), Some(Why::TokenForApp(uri.to_owned())));
+        }
+        let loopback = |m: &mut ClientMetadata| {
+            with(&["token"])(m);
+            m.redirect_uris = vec!["http://127.0.0.1/cb".to_owned()];
+        };
+        assert_eq!(judge(&[implicit], loopback).expect("sound").redirect_uris.len(), 1);
+        assert_eq!(
+            judge(&[implicit], |m| {
+                with(&["token"])(m);
+                m.redirect_uris.clear();
+            })
+            .err(),
+            Some(Why::NoRedirectUri)
+        );
     }
 
     #[test]

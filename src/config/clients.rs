@@ -6,13 +6,21 @@ use crate::protocol::grant_type::GrantType;
 use super::layers::JoinedList;
 use super::reading::{Entry, Reading, Taken};
 
-/// Clients that may ask with a person's password: allowed, for some have no other way yet.
-pub(super) fn with_password_grant(clients: &[Entry<Client>]) -> Vec<String> {
-    const WHAT: &str = "grant_types has password, which RFC 9700 §2.4 says MUST NOT be used, for the client sees people's \
+/// What is allowed although the best current practice speaks against it, for some clients have no other way yet: one
+/// sentence for each client and grant type.
+pub(super) fn against_advice(clients: &[Entry<Client>]) -> Vec<String> {
+    const IMPLICIT: &str = "grant_types has implicit, which RFC 9700 §2.1.2 advises against, for the access token passes \
+                            through the browser's address; use authorization_code, with PKCE, which pages without a \
+                            server can too";
+    const PASSWORD: &str = "grant_types has password, which RFC 9700 §2.4 says MUST NOT be used, for the client sees people's \
                         passwords; let it send people to /authorize (authorization_code with PKCE), or use \
                         client_credentials where it acts for itself";
-    let listed = clients.iter().filter(|entry| entry.value.grant_types.contains(&GrantType::Password));
-    listed.map(|entry| entry.place.problem(WHAT).to_string()).collect()
+    let of_client = |entry: &Entry<Client>| {
+        let told = [(GrantType::Implicit, IMPLICIT), (GrantType::Password, PASSWORD)];
+        let told = told.into_iter().filter(|(grant_type, _)| entry.value.grant_types.contains(grant_type));
+        told.map(|(_, what)| entry.place.problem(what).to_string()).collect::<Vec<_>>()
+    };
+    clients.iter().flat_map(of_client).collect()
 }
 
 /// The clients, each with its place; those that are refused are noted and left out.

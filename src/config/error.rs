@@ -138,6 +138,15 @@ impl Place {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
+        f.write_str(&self.key)
+    }
+}
+
 /// Collects problems, so that one run of `jotsmith check` tells of all that do not depend on each other.
 #[derive(Debug, Default)]
 pub(super) struct Problems(RefCell<Vec<ConfigError>>);

@@ -30,6 +30,8 @@ pub struct KeySettings {
     pub signing: Vec<SigningKeyEntry>,
     /// The sealing keys, in the order of the files.
     pub sealing: Vec<SealingKeyEntry>,
+    /// The keys that were killed, by the `kid` of a signing key or the id of a sealing key: none may come back.
+    pub killed: Vec<String>,
 }
 
 /// When missing keys are made.
@@ -53,6 +55,8 @@ pub struct SigningKeyEntry {
     pub algorithm: Algorithm,
     /// When it works.
     pub lifecycle: Lifecycle,
+    /// Where the entry stands, `file:line` and key, when it was read.
+    pub place: Option<String>,
 }
 
 /// A sealing key by its file.
@@ -62,6 +66,8 @@ pub struct SealingKeyEntry {
     pub file: String,
     /// When it works.
     pub lifecycle: Lifecycle,
+    /// Where the entry stands, `file:line` and key, when it was read.
+    pub place: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,23 +103,45 @@ pub(super) struct RawSealingKey {
     retire_at: Option<Timestamp>,
 }
 
+impl SigningKeyEntry {
+    fn at(self, place: &Place) -> Self {
+        Self { place: Some(place.to_string()), ..self }
+    }
+}
+
+impl SealingKeyEntry {
+    fn at(self, place: &Place) -> Self {
+        Self { place: Some(place.to_string()), ..self }
+    }
+}
+
 impl From<RawSigningKey> for SigningKeyEntry {
     fn from(raw: RawSigningKey) -> Self {
         let lifecycle = Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
-        Self { file: raw.file, kid: raw.kid, algorithm: raw.algorithm, lifecycle }
+        Self { file: raw.file, kid: raw.kid, algorithm: raw.algorithm, lifecycle, place: None }
     }
 }
 
 impl From<RawSealingKey> for SealingKeyEntry {
     fn from(raw: RawSealingKey) -> Self {
         let lifecycle = Lifecycle { publish_at: raw.publish_at, sign_from: raw.sign_from, retire_at: raw.retire_at };
-        Self { file: raw.file, lifecycle }
+        Self { file: raw.file, lifecycle, place: None }
     }
+}
+
+/// A key that was killed, as `jotsmith keys kill` writes it down.
+#[derive(Deserialize)]
+pub(super) struct RawKilledKey {
+    kid: String,
+    #[serde(default, deserialize_with = "text::optional_time")]
+    #[expect(dead_code, reason = "for people, and judged as a time")]
+    at: Option<Timestamp>,
 }
 
 pub(super) fn read(reading: &Reading<'_>, environment: &Environment) -> Option<KeySettings> {
     let signing: Vec<Entry<SigningKeyEntry>> = reading.entries_as::<RawSigningKey, _>(JoinedList::SigningKeys);
     let sealing: Vec<Entry<SealingKeyEntry>> = reading.entries_as::<RawSealingKey, _>(JoinedList::SealingKeys);
+    let killed: Vec<Entry<RawKilledKey>> = reading.entries(JoinedList::KilledKeys);
     judge_names(&signing, &sealing, reading.problems());
     for algorithm in Algorithm::ALL {
         let keys = signing.iter().filter(|key| key.value.algorithm == algorithm);
@@ -129,8 +157,9 @@ pub(super) fn read(reading: &Reading<'_>, environment: &Environment) -> Option<K
         default_algorithm: raw.default_algorithm,
         generate_if_missing: raw.generate_if_missing,
         jwks_max_age: raw.jwks_max_age,
-        signing: signing.into_iter().map(|key| key.value).collect(),
-        sealing: sealing.into_iter().map(|key| key.value).collect(),
+        signing: signing.into_iter().map(|key| key.value.at(&key.place)).collect(),
+        sealing: sealing.into_iter().map(|key| key.value.at(&key.place)).collect(),
+        killed: killed.into_iter().map(|key| key.value.kid).collect(),
     })
 }
 

@@ -25,12 +25,13 @@ pub(super) enum JoinedList {
     Users,
     SigningKeys,
     SealingKeys,
+    KilledKeys,
 }
 
 impl JoinedList {
     /// Every such list, in the order of its discriminants.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Resources, Self::Clients, Self::Users, Self::SigningKeys, Self::SealingKeys];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Resources, Self::Clients, Self::Users, Self::SigningKeys, Self::SealingKeys, Self::KilledKeys];
 
     /// Its keys.
     pub(super) const fn path(self) -> &'static [&'static str] {
@@ -40,6 +41,7 @@ impl JoinedList {
             Self::Users => &["users"],
             Self::SigningKeys => &["keys", "signing"],
             Self::SealingKeys => &["keys", "sealing"],
+            Self::KilledKeys => &["keys", "killed"],
         }
     }
 
@@ -58,6 +60,7 @@ impl JoinedList {
             Self::Clients => "client_id",
             Self::Users => "username",
             Self::SigningKeys | Self::SealingKeys => "file",
+            Self::KilledKeys => "kid",
         }
     }
 }
@@ -206,12 +209,12 @@ fn keys_directory(root: &Value) -> Option<&str> {
 /// A schedule that said more, such as where the schedule is, could contradict how it was found.
 fn note_beyond_schedule(schedule: &TomlFile, problems: &Problems) {
     let problem = |key: &str, value: &Value| {
-        let what = "here stand [[keys.signing]] and [[keys.sealing]] alone: move this to another file";
+        let what = "here stand [[keys.signing]], [[keys.sealing]] and [[keys.killed]] alone: move this to another file";
         problems.add(ConfigError::new(what).with_key(key).at(value.origin()));
     };
     for (key, value) in &schedule.values {
         match &value.kind {
-            // Both lists have been taken out of it.
+            // The lists have been taken out of it.
             ValueKind::Table(keys) if key == "keys" => {
                 for (key, value) in keys {
                     problem(&format!("keys.{key}"), value);

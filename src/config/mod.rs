@@ -130,11 +130,12 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
     if reading.problems().is_empty() {
         references::judge(reading, &clients, &users, &resources, &default_resource);
     }
-    warnings.extend(clients::with_password_grant(&clients));
+    warnings.extend(clients::against_advice(&clients));
     warnings.extend(references::unknown_scopes(&clients, &resources, &scopes));
     // A repeated name is a problem that is noted already.
     let resources = resources.into_iter().map(|entry| entry.value);
     let resources = ProtectedResources::new(resources, default_resource, default_algorithm).ok()?;
+    references::judge_defaults(reading, &clients, &resources);
     let clients = ClientRegistry::new(clients.into_iter().map(|entry| entry.value)).ok()?;
     Some(Settings {
         issuer: issuer?,

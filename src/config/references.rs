@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::clients::Client;
 use crate::login::account::Account;
+use crate::protocol::grant_type::GrantType;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
-use crate::tokens::audience::ProtectedResource;
+use crate::tokens::audience::{ProtectedResource, ProtectedResources};
+use crate::tokens::grant::check_length;
+use crate::tokens::granted_scope::scope_of_resources;
 
 use super::ScopeDescription;
 use super::reading::{Entry, Reading};
@@ -53,6 +56,25 @@ pub(super) fn judge(
                     "resources names {named}, which is neither in [[resources]] nor default_resource"
                 )),
             );
+        }
+    }
+}
+
+/// A client whose request says nothing asks for something that a grant can hold: else none of its requests would do.
+pub(super) fn judge_defaults(reading: &Reading<'_>, clients: &[Entry<Client>], resources: &ProtectedResources) {
+    let has_people = |client: &Client| {
+        !client.authorization.response_types.is_empty() || client.grant_types.contains(&GrantType::Password)
+    };
+    let of_people = clients.iter().filter(|entry| has_people(&entry.value));
+    for Entry { place, value: client } in of_people {
+        // Where there is no default, each request names what it wants, and is judged by itself.
+        let Ok(default) = resources.for_request(client, []) else { continue };
+        let Ok(scope) = scope_of_resources(&client.default_scope, &default) else { continue };
+        let identifiers: Vec<_> = default.iter().map(|resource| resource.identifier.clone()).collect();
+        if let Err(too_long) = check_length(&scope, &identifiers) {
+            reading.problems().add(place.problem(format!(
+                "a request that names no scope is refused: {too_long}; write a shorter default_scope"
+            )));
         }
     }
 }

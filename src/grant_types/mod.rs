@@ -5,6 +5,7 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod implicit;
 pub mod password;
 mod person;
 pub mod refresh_token;
@@ -86,7 +87,10 @@ impl<'a> TokenRequest<'a> {
             Some(GrantType::ClientCredentials) => {
                 Ok(Self::ClientCredentials(ClientCredentialsRequest::parse(parameters)))
             }
-            None => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "The server does not have this grant type.")),
+            // The implicit grant has no token request (RFC 6749 §4.2).
+            Some(GrantType::Implicit) | None => {
+                Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "The server does not have this grant type."))
+            }
         }
     }
 

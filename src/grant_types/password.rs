@@ -19,9 +19,10 @@ use crate::login::password::LoginRefused;
 use crate::protocol::error::OAuthError;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::parameters::{InvalidParameters, Parameters};
+use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
 use crate::tokens::audience::Audience;
-use crate::tokens::grant::Grant;
+use crate::tokens::grant::{Grant, check_length};
 use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
 use crate::tokens::handle::{Handle, HandleKind};
 use crate::tokens::issuer::{Authorization, Person};
@@ -67,9 +68,11 @@ impl<'a> PasswordRequest<'a> {
         let audience = Audience::new(client, resources, ports.lifetimes)?;
         let asked = requested_scope(client, self.scope)?;
         let scope = scope_of_resources(&asked, audience.resources())?;
+        let identifiers: Vec<_> = audience.resources().iter().map(|resource| resource.identifier.clone()).collect();
+        check_length(&scope, &identifiers)?;
         let account = self.sign_in(ports, now).await?;
         let may_refresh = client.grant_types.contains(&GrantType::RefreshToken);
-        let grant = may_refresh.then(|| grant_of(&account, client, &scope, &audience, ports, now));
+        let grant = may_refresh.then(|| grant_of(&account, client, &scope, identifiers, ports, now));
         let person = Some(Person { account: &account, auth_time: now, grant: grant.as_ref() });
         let authorization = Authorization { client, person, scope: &scope, audience: &audience };
         let mut response = ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now)?;
@@ -90,13 +93,12 @@ impl<'a> PasswordRequest<'a> {
     }
 }
 
-/// What the person's password grants, for a refresh token to stand on. An access token alone stands on none and ends by
-/// itself.
+/// What the person's password grants, where a refresh token stands on it: an access token alone ends by itself.
 fn grant_of(
     account: &Account,
     client: &Client,
     scope: &Scope,
-    audience: &Audience,
+    resources: Vec<ResourceIndicator>,
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Grant {
@@ -106,7 +108,7 @@ fn grant_of(
         client_id: client.id.clone(),
         subject: account.subject().clone(),
         scope: scope.clone(),
-        resources: audience.resources().iter().map(|resource| resource.identifier.clone()).collect(),
+        resources,
         auth_time: now,
         created_at: now,
         expires_at: (now + ports.lifetimes.refresh_token_idle).min(absolute_expires_at),

@@ -14,22 +14,24 @@ use crate::authorize::consent::{LONGEST_CONSENT, RememberedConsent, RememberedCo
 use crate::authorize::interaction::{Evidence, Interaction, decide};
 use crate::authorize::pending::{PENDING_LIFETIME, PendingRequest};
 use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
-use crate::authorize::response::{Answer, AuthorizationResponse, ReturnAddress};
+use crate::authorize::response::{Answer, AuthorizationResponse, Delivery, ReturnAddress};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::{digest, random};
+use crate::grant_types::implicit;
 use crate::keys::csrf::CsrfBinding;
 use crate::keys::sealing_ring::SealPurpose;
 use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::response_type::ResponseType;
 
 use super::cookies::{CookieKind, Cookies};
 use super::error_response::Refusal;
 use super::headers::NO_STORE;
 use super::live::Live;
-use super::pages::{ConsentPage, LoginPage, MessagePage, in_words};
+use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField, in_words};
 use super::state::State;
-use super::{endpoint, error_response};
+use super::{endpoint, error_response, network};
 
 /// Where the pending request stands in a form; part of what it is sealed with.
 pub(super) const REQUEST_FIELD: &str = "request";
@@ -107,7 +109,10 @@ impl<'a> Step<'a> {
             Interaction::ShowConsent(session) => self.show_consent(request, session),
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
             Interaction::Issue(session) => {
-                let mut response = self.issue(request, session).await;
+                let mut response = match request.terms().response_type {
+                    ResponseType::Code => self.issue_code(request, session).await,
+                    ResponseType::Token => self.issue_token(request, session).await,
+                };
                 let given = is_consent_given.then(|| RememberedConsent::given(request, &session.subject, self.now));
                 if let Some(consent) = given.flatten() {
                     remembered.remember(consent);
@@ -119,7 +124,7 @@ impl<'a> Step<'a> {
     }
 
     /// Makes a code, keeps it, and sends the browser back with it.
-    async fn issue(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
+    async fn issue_code(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
         let lifetime = self.live.lifetimes.authorization_code;
         let code = AuthorizationCode::new(request, session, lifetime, self.now, &*self.state.random);
         let handle = code.handle(&self.live.sealing);
@@ -127,13 +132,22 @@ impl<'a> Step<'a> {
             return self.refuse(request.to().clone(), &unavailable.into());
         }
         metrics::counter!("jotsmith_codes_issued_total").increment(1);
-        self.redirect(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) })
+        self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) })
+    }
+
+    /// Makes an access token, of which nothing is kept, and sends the browser back with it.
+    async fn issue_token(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
+        let network = network::of(self.request, &self.live.trusted_proxies);
+        match implicit::respond(request, session, &self.state.ports(self.live, network), self.now).await {
+            Ok(token) => self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Token(token) }),
+            Err(error) => self.refuse(request.to().clone(), &error),
+        }
     }
 
     /// Sends an error back to the client, and logs it with its cause.
     pub(super) fn refuse(&self, to: ReturnAddress, error: &OAuthError) -> HttpResponse {
         error_response::log(self.request, error, error_response::status_of_page(error));
-        self.redirect(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) })
+        self.send(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) })
     }
 
     /// An error of the authorization endpoint: back to the client where that is safe, else to the person.
@@ -144,11 +158,23 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// The answer to a client, on its way.
+    fn send(&self, response: &AuthorizationResponse) -> HttpResponse {
+        match response.deliver(&self.live.issuer) {
+            Delivery::Redirect(location) => self.redirect(location),
+            Delivery::Form { action, fields } => {
+                let redirect_host = response.to.target.host_to_show();
+                let fields = fields.iter().map(|(name, value)| PostedField { name, value }).collect();
+                FormPostPage { action, redirect_host, fields }.render().finish()
+            }
+        }
+    }
+
     /// 302 after GET, 303 after POST: the browser must not send a password on to the client (RFC 9700 §4.12).
-    fn redirect(&self, response: &AuthorizationResponse) -> HttpResponse {
+    fn redirect(&self, location: String) -> HttpResponse {
         let is_post = self.request.method() == actix_web::http::Method::POST;
         let status = if is_post { StatusCode::SEE_OTHER } else { StatusCode::FOUND };
-        let location = HeaderValue::try_from(response.location(&self.live.issuer)).expect("a URI is ASCII");
+        let location = HeaderValue::try_from(location).expect("a URI is ASCII");
         let mut answer = HttpResponse::build(status);
         answer.insert_header((LOCATION, location));
         // RFC 6749 §5.1: a code is a credential.
@@ -195,11 +221,12 @@ impl<'a> Step<'a> {
         page.render().finish()
     }
 
-    /// How long what the person allows may last: until the grant ends for a client that may refresh, else until the
-    /// access token does.
+    /// How long what the person allows may last: until the grant ends for a code of a client that may refresh, else until
+    /// the access token does.
     fn lifetime_of_access(&self, request: &AuthorizationRequest) -> Duration {
         let (client, lifetimes) = (request.client(), &self.live.lifetimes);
-        if client.grant_types.contains(&GrantType::RefreshToken) {
+        let is_code = request.terms().response_type == ResponseType::Code;
+        if is_code && client.grant_types.contains(&GrantType::RefreshToken) {
             return lifetimes.refresh_token_absolute;
         }
         let resources = request.terms().resources.iter().filter_map(|resource| self.live.resources.find(resource));

@@ -53,6 +53,6 @@ pub struct Live {
 impl Live {
     /// What an authorization request is judged against.
     pub const fn registrations(&self) -> Registrations<'_> {
-        Registrations { clients: &self.clients, resources: &self.resources }
+        Registrations { clients: &self.clients, resources: &self.resources, lifetimes: &self.lifetimes }
     }
 }

@@ -24,15 +24,15 @@ use super::state::State;
 /// # Panics
 /// Never: a document of strings is always JSON.
 pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
-    let has_people = clients.iter().any(|client| !client.authorization.response_types.is_empty());
+    let response_types = response_types(clients);
+    let has_people = !response_types.is_empty();
     let document = ServerMetadata {
         issuer: issuer.as_str().to_owned(),
         authorization_endpoint: has_people.then(|| issuer.endpoint(endpoint::AUTHORIZE)),
         token_endpoint: issuer.endpoint(endpoint::TOKEN),
         jwks_uri: issuer.endpoint(endpoint::JWKS),
         scopes_supported: scopes(clients),
-        response_types_supported: only_if(has_people, ResponseType::ALL.map(ResponseType::as_str)),
-        response_modes_supported: only_if(has_people, ResponseMode::ALL.map(ResponseMode::as_str)),
+        response_modes_supported: response_modes(&response_types),
         grant_types_supported: grant_types(clients),
         token_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
         token_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),
@@ -42,8 +42,9 @@ pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
         introspection_endpoint: issuer.endpoint(endpoint::INTROSPECT),
         introspection_endpoint_auth_methods_supported: authentication_methods(clients, Asking::ConfidentialClient),
         introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),
-        code_challenge_methods_supported: only_if(has_people, [pkce::S256]),
+        code_challenge_methods_supported: only_if(response_types.contains(&ResponseType::Code), [pkce::S256]),
         authorization_response_iss_parameter_supported: has_people.then_some(true),
+        response_types_supported: response_types.into_iter().map(ResponseType::as_str).collect(),
     };
     serde_json::to_vec(&document).expect("strings are always JSON").into()
 }
@@ -52,10 +53,22 @@ fn only_if<const N: usize>(is_there: bool, names: [&'static str; N]) -> Vec<&'st
     if is_there { names.to_vec() } else { Vec::new() }
 }
 
-/// What the token endpoint takes, as far as some client may use it.
+/// What the authorization endpoint answers with, as far as some client may ask for it.
+fn response_types(clients: &ClientRegistry) -> Vec<ResponseType> {
+    let is_used = |one: &ResponseType| clients.iter().any(|client| client.authorization.response_types.contains(one));
+    ResponseType::ALL.into_iter().filter(is_used).collect()
+}
+
+fn response_modes(response_types: &[ResponseType]) -> Vec<&'static str> {
+    let is_used = |mode: &ResponseMode| response_types.iter().any(|response_type| response_type.allows(*mode));
+    ResponseMode::ALL.into_iter().filter(is_used).map(ResponseMode::as_str).collect()
+}
+
+/// What the token endpoint takes, and the one grant without a token request, as far as some client may use it.
 fn grant_types(clients: &ClientRegistry) -> Vec<&'static str> {
     let is_used = |grant_type: &GrantType| clients.iter().any(|client| client.grant_types.contains(grant_type));
-    TokenRequest::GRANT_TYPES.into_iter().filter(is_used).map(GrantType::as_str).collect()
+    let all = TokenRequest::GRANT_TYPES.into_iter().chain([GrantType::Implicit]);
+    all.filter(is_used).map(GrantType::as_str).collect()
 }
 
 fn scopes(clients: &ClientRegistry) -> Vec<String> {

@@ -6,9 +6,11 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
+use crate::foundation::network::Network;
 use crate::foundation::once::OnceStore;
 use crate::foundation::random::Random;
 use crate::foundation::storage::StoreHealth;
+use crate::grant_types::Ports;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
@@ -69,6 +71,22 @@ impl State {
     /// The snapshot of the moment, for a request that waits in between.
     pub fn live_for_long(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// What the grant types work with, as of the snapshot `live`, for a request from `network`.
+    pub fn ports<'a>(&'a self, live: &'a Live, network: Network) -> Ports<'a> {
+        Ports {
+            resources: &live.resources,
+            issuer: &live.tokens,
+            directory: &*live.login.directory,
+            login: &live.login,
+            network,
+            codes: &*self.stores.codes,
+            grants: &*self.stores.grants,
+            sealing: &live.sealing,
+            lifetimes: &live.lifetimes,
+            random: &*self.random,
+        }
     }
 
     /// The time now.

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::grant_types::{Ports, TokenRequest};
+use crate::grant_types::TokenRequest;
 use crate::protocol::error::OAuthError;
 
 use super::client_request::{self, ClientRequest};
@@ -21,18 +21,6 @@ async fn respond(request: &ClientRequest<'_>) -> Result<HttpResponse, OAuthError
     let ClientRequest { client, parameters, live, network, state, now } = request;
     let asked = TokenRequest::parse(parameters)?;
     tracing::Span::current().record("grant.type", asked.grant_type().as_str());
-    let ports = Ports {
-        resources: &live.resources,
-        issuer: &live.tokens,
-        directory: &*live.login.directory,
-        login: &live.login,
-        network: *network,
-        codes: &*state.stores.codes,
-        grants: &*state.stores.grants,
-        sealing: &live.sealing,
-        lifetimes: &live.lifetimes,
-        random: &*state.random,
-    };
-    let answer = asked.respond(client, &ports, *now).await?;
+    let answer = asked.respond(client, &state.ports(live, *network), *now).await?;
     Ok(not_stored(StatusCode::OK).json(answer))
 }

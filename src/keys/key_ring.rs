@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::algorithm::Algorithm;
+use super::history::{Continuation, History, NotContinued};
 use super::jwks::{RenderedKeySet, Timeline};
 use super::jws::{self, Expectation, JwsRefused};
 use super::schedule::{CLOCK_TOLERANCE, Demands, KeyState, Schedule, ScheduleRefused, Scheduled};
@@ -22,6 +23,9 @@ use crate::foundation::clock::Timestamp;
 pub struct KeyRing {
     schedules: BTreeMap<Algorithm, Schedule<SigningKey>>,
     published: Timeline,
+    jwks_max_age: Duration,
+    longest_lifetime: Duration,
+    notes: Vec<RingNote>,
 }
 
 /// What the rest of the configuration asks of the ring.
@@ -35,6 +39,47 @@ pub struct RingDemands<'a> {
     pub algorithms: &'a [Algorithm],
     /// The time now.
     pub now: Timestamp,
+    /// What was published and signed before.
+    pub history: &'a History,
+    /// Whether something serves meanwhile.
+    pub occasion: Occasion,
+    /// The keys that have been killed, by `kid`: what they signed is given up.
+    pub killed: &'a [String],
+}
+
+/// When a ring is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// Nothing serves yet: what cannot be made good is told and not refused.
+    Start,
+    /// Another ring serves, and goes on where this one is refused.
+    Reload,
+}
+
+/// What an operator should know of a ring that works.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RingNote {
+    /// A key signs later than is configured.
+    #[error(
+        "key `{key}` was published later than its publish_at says: it signs from {until}, when every verifier has it"
+    )]
+    HeldBack {
+        /// The key's name.
+        key: String,
+        /// When it signs.
+        until: Timestamp,
+    },
+    /// A key signs that some verifiers do not know yet.
+    #[error("key `{key}` signs though some verifiers may not know it before {until}: no other key can")]
+    Unheard {
+        /// The key's name.
+        key: String,
+        /// When all know it.
+        until: Timestamp,
+    },
+    /// A key is gone that may have signed what is in use.
+    #[error(transparent)]
+    NotContinued(NotContinued),
 }
 
 /// Why keys make no ring.
@@ -48,6 +93,9 @@ pub enum KeyRingRefused {
         /// The key at fault, and how to mend it.
         reason: ScheduleRefused,
     },
+    /// Keys of before are not continued as they must be.
+    #[error(transparent)]
+    NotContinued(#[from] NotContinued),
     /// Two keys have the same `kid`.
     #[error("keys `{key}` and `{other}` have the same kid `{kid}`: give one of them another")]
     SameKid {
@@ -98,16 +146,44 @@ impl KeyRing {
         for entry in keys {
             by_algorithm.entry(entry.key.algorithm()).or_default().push(entry);
         }
-        let mut schedules = BTreeMap::new();
+        let (mut schedules, mut notes) = (BTreeMap::new(), Vec::new());
         for (algorithm, entries) in by_algorithm {
-            let judged = Schedule::new(entries).and_then(|schedule| {
-                schedule.judge(&demands.of_schedule(algorithm))?;
-                Ok(schedule)
-            });
+            let judged = scheduled(entries, algorithm, demands, &mut notes);
             schedules.insert(algorithm, judged.map_err(|reason| KeyRingRefused::Schedule { algorithm, reason })?);
         }
+        if let Err(reason) = judge_continuity(&schedules, demands) {
+            let is_certain = !demands.history.is_guess() || demands.occasion == Occasion::Reload;
+            if is_certain {
+                return Err(reason.into());
+            }
+            notes.push(RingNote::NotContinued(reason));
+        }
         let published = timeline(&schedules, demands.jwks_max_age);
-        Ok(Self { schedules, published })
+        let RingDemands { jwks_max_age, longest_lifetime, .. } = *demands;
+        Ok(Self { schedules, published, jwks_max_age, longest_lifetime, notes })
+    }
+
+    /// What an operator should know of it.
+    pub fn notes(&self) -> &[RingNote] {
+        &self.notes
+    }
+
+    /// How long a verifier may go on using a key set that it has read.
+    pub const fn jwks_max_age(&self) -> Duration {
+        self.jwks_max_age
+    }
+
+    /// The longest lifetime of an access token.
+    pub const fn longest_lifetime(&self) -> Duration {
+        self.longest_lifetime
+    }
+
+    /// Every key, whose state will change, with how long it is until then and what it does from then on.
+    pub fn next_changes(&self, now: Timestamp) -> impl Iterator<Item = NextChange<'_>> {
+        self.listing(now).filter_map(move |key| {
+            let (at, state) = key.next?;
+            Some(NextChange { kid: key.kid, algorithm: key.algorithm, state, after: at.since(now) })
+        })
     }
 
     /// Signs claims with the key that signs now.
@@ -151,6 +227,128 @@ impl KeyRing {
             next: standing.next,
         })
     }
+}
+
+/// When a key's state changes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextChange<'a> {
+    /// Its name in tokens and in the key set.
+    pub kid: &'a str,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// What it does from then on.
+    pub state: KeyState,
+    /// How long it is until then.
+    pub after: Duration,
+}
+
+/// The times of a key in a ring.
+pub(super) struct Span<'a> {
+    pub(super) key: &'a SigningKey,
+    pub(super) published_from: Timestamp,
+    pub(super) signs_from: Timestamp,
+    /// When its successor signs, or nothing does.
+    pub(super) replaced_at: Option<Timestamp>,
+    pub(super) retire_at: Option<Timestamp>,
+}
+
+impl Span<'_> {
+    pub(super) fn is_published(&self, now: Timestamp) -> bool {
+        self.published_from <= now && self.retire_at.is_none_or(|retire_at| now < retire_at)
+    }
+}
+
+impl KeyRing {
+    /// Every key with its times.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span<'_>> {
+        self.schedules.values().flat_map(spans)
+    }
+}
+
+fn spans(schedule: &Schedule<SigningKey>) -> impl Iterator<Item = Span<'_>> {
+    let entries = schedule.entries();
+    entries.iter().enumerate().map(move |(at, entry)| {
+        let retire_at = entry.lifecycle.retire_at;
+        let successor = entries.get(at + 1).map(|next| next.lifecycle.signs_from());
+        Span {
+            key: &entry.key,
+            published_from: entry.lifecycle.published_from(),
+            signs_from: entry.lifecycle.signs_from(),
+            replaced_at: successor.into_iter().chain(retire_at).min(),
+            retire_at,
+        }
+    })
+}
+
+/// A schedule that holds on paper, in which no key signs before the verifiers know it.
+fn scheduled(
+    entries: Vec<Scheduled<SigningKey>>,
+    algorithm: Algorithm,
+    demands: &RingDemands<'_>,
+    notes: &mut Vec<RingNote>,
+) -> Result<Schedule<SigningKey>, ScheduleRefused> {
+    let RingDemands { history, now, jwks_max_age, .. } = *demands;
+    let of_schedule = demands.of_schedule(algorithm);
+    let known_from = |key: &SigningKey| history.known_from(key);
+    let mut schedule = Schedule::new(entries)?;
+    schedule.judge_knowing(&of_schedule, known_from)?;
+
+    let late = |entry: &Scheduled<SigningKey>| {
+        history.earliest_start(&entry.key, entry.lifecycle.published_from(), jwks_max_age, now)
+    };
+    // Nothing could sign in place of the first key.
+    if let Some(first) = schedule.entries().first()
+        && let Some(until) = late(first).filter(|earliest| first.lifecycle.signs_from() < *earliest)
+    {
+        notes.push(RingNote::Unheard { key: first.name.clone(), until });
+    }
+    let refused = match schedule.hold_back(late) {
+        Ok(held_back) => match schedule.judge_knowing(&of_schedule, known_from) {
+            Ok(()) => {
+                notes.extend(held_back.iter().map(|held_back| RingNote::HeldBack {
+                    key: schedule.entries()[held_back.at].name.clone(),
+                    until: held_back.until,
+                }));
+                return Ok(schedule);
+            }
+            Err(refused) => {
+                // The predecessor goes too soon to wait for the successor. Where it has gone nothing could sign.
+                let can_another = schedule.signing(now).is_some();
+                let first = held_back.first().expect("without a change it holds");
+                let (key, until) = (schedule.entries()[first.at].name.clone(), first.until);
+                schedule.put_back(&held_back);
+                notes.push(RingNote::Unheard { key: key.clone(), until });
+                let refused = match refused {
+                    ScheduleRefused::RetiredTooEarly { .. } => {
+                        ScheduleRefused::NotPublishedYet { key, earliest: until }
+                    }
+                    other => other,
+                };
+                can_another.then_some(refused)
+            }
+        },
+        Err(refused) => {
+            if let ScheduleRefused::NotPublishedYet { key, earliest } = &refused {
+                notes.push(RingNote::Unheard { key: key.clone(), until: *earliest });
+            }
+            Some(refused)
+        }
+    };
+    match refused {
+        Some(refused) if demands.occasion == Occasion::Reload => Err(refused),
+        _ => Ok(schedule),
+    }
+}
+
+fn judge_continuity(
+    schedules: &BTreeMap<Algorithm, Schedule<SigningKey>>,
+    demands: &RingDemands<'_>,
+) -> Result<(), NotContinued> {
+    let next = schedules.values().flat_map(spans).map(|span| {
+        let is_published = span.is_published(demands.now);
+        (span.key.kid(), Continuation { digest: span.key.digest(), is_published, retire_at: span.retire_at })
+    });
+    demands.history.judge(demands.now, |kid| demands.killed.iter().any(|killed| killed == kid), &next.collect())
 }
 
 impl RingDemands<'_> {
@@ -207,7 +405,15 @@ mod tests {
     }
 
     fn demands(algorithms: &[Algorithm]) -> RingDemands<'_> {
-        RingDemands { jwks_max_age: 15 * MINUTE, longest_lifetime: 5 * MINUTE, algorithms, now: minute(100) }
+        RingDemands {
+            jwks_max_age: 15 * MINUTE,
+            longest_lifetime: 5 * MINUTE,
+            algorithms,
+            now: minute(100),
+            history: History::none(),
+            occasion: Occasion::Start,
+            killed: &[],
+        }
     }
 
     /// ES256 changes from `a` to `b` at minute 220; `EdDSA` has `c` always.

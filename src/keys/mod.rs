@@ -2,6 +2,7 @@
 
 pub mod algorithm;
 pub mod csrf;
+pub mod history;
 pub mod jwk;
 pub mod jwks;
 pub mod jws;
@@ -14,4 +15,5 @@ pub mod sealed_value;
 pub mod sealing_files;
 pub mod sealing_ring;
 pub mod signing_key;
+pub mod store;
 pub mod token_type;

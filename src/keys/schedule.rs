@@ -24,19 +24,19 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    fn published_from(&self) -> Timestamp {
+    pub(super) fn published_from(&self) -> Timestamp {
         self.publish_at.unwrap_or_default()
     }
 
-    fn signs_from(&self) -> Timestamp {
+    pub(super) fn signs_from(&self) -> Timestamp {
         self.sign_from.unwrap_or_default()
     }
 
-    fn is_gone(&self, now: Timestamp) -> bool {
+    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
         self.retire_at.is_some_and(|retire_at| retire_at <= now)
     }
 
-    fn is_published(&self, now: Timestamp) -> bool {
+    pub(super) fn is_published(&self, now: Timestamp) -> bool {
         self.published_from() <= now && !self.is_gone(now)
     }
 
@@ -96,6 +96,17 @@ pub struct Standing<'a, K> {
     pub next: Option<(Timestamp, KeyState)>,
 }
 
+/// A key that signs later than is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HeldBack {
+    /// Which entry it is.
+    pub(super) at: usize,
+    /// Its configured `sign_from`.
+    on_paper: Option<Timestamp>,
+    /// When it does sign.
+    pub(super) until: Timestamp,
+}
+
 /// What the rest of the configuration asks of a schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct Demands {
@@ -134,6 +145,16 @@ pub enum ScheduleRefused {
         "key `{key}` signs too soon after it is published: let sign_from be {earliest} or later, or publish_at earlier"
     )]
     PublishedTooLate {
+        /// The key's name.
+        key: String,
+        /// The first moment at which it may sign.
+        earliest: Timestamp,
+    },
+    /// It is on paper that verifiers know the key, and this server has not published it for long enough.
+    #[error(
+        "key `{key}` has not been published for long enough to sign: let its sign_from be {earliest} or later, and its predecessor retire as much later"
+    )]
+    NotPublishedYet {
         /// The key's name.
         key: String,
         /// The first moment at which it may sign.
@@ -204,8 +225,18 @@ impl<K> Schedule<K> {
     /// What could have done harm only in the past passes: longer lifetimes or caches than an old change of keys had in
     /// mind must not make the configuration unusable.
     pub fn judge(&self, demands: &Demands) -> Result<(), ScheduleRefused> {
+        self.judge_knowing(demands, |_| None)
+    }
+
+    /// The same where it is known of some keys from when on every reader has them: then not their `publish_at` counts.
+    pub fn judge_knowing(
+        &self,
+        demands: &Demands,
+        known_from: impl Fn(&K) -> Option<Timestamp>,
+    ) -> Result<(), ScheduleRefused> {
         for [entry, successor] in self.entries.array_windows() {
-            let known = successor.lifecycle.published_from() + demands.lead;
+            let on_paper = || successor.lifecycle.published_from() + demands.lead;
+            let known = known_from(&successor.key).unwrap_or_else(on_paper);
             if successor.lifecycle.signs_from() < known && demands.now < known {
                 return Err(ScheduleRefused::PublishedTooLate { key: successor.name.clone(), earliest: known });
             }
@@ -229,6 +260,46 @@ impl<K> Schedule<K> {
             return Err(ScheduleRefused::NothingSignsAfter { key: last.name.clone() });
         }
         Ok(())
+    }
+
+    /// Lets keys sign no earlier than `not_before` says, their predecessors going on meanwhile; gives what was changed, to
+    /// [put back](Self::put_back). The first key is left alone: nothing could sign in its place. Refused where a key would
+    /// sign no earlier than its successor, or not before it is gone.
+    pub(super) fn hold_back(
+        &mut self,
+        not_before: impl Fn(&Scheduled<K>) -> Option<Timestamp>,
+    ) -> Result<Vec<HeldBack>, ScheduleRefused> {
+        let mut held_back = Vec::new();
+        for at in 1..self.entries.len() {
+            let entry = &mut self.entries[at];
+            let on_paper = entry.lifecycle.sign_from;
+            if let Some(earliest) = not_before(entry).filter(|earliest| *earliest > entry.lifecycle.signs_from()) {
+                entry.lifecycle.sign_from = Some(earliest);
+                held_back.push(HeldBack { at, on_paper, until: earliest });
+            }
+        }
+        let is_in_order =
+            self.entries.is_sorted_by(|one, next| one.lifecycle.signs_from() < next.lifecycle.signs_from());
+        if is_in_order && self.entries.iter().all(|entry| entry.lifecycle.is_in_order()) {
+            return Ok(held_back);
+        }
+        let late = held_back.first().expect("what was in order is out of it by what was changed");
+        let refused =
+            ScheduleRefused::NotPublishedYet { key: self.entries[late.at].name.clone(), earliest: late.until };
+        self.put_back(&held_back);
+        Err(refused)
+    }
+
+    /// Lets keys sign again when their `sign_from` says.
+    pub(super) fn put_back(&mut self, held_back: &[HeldBack]) {
+        for HeldBack { at, on_paper, .. } in held_back {
+            self.entries[*at].lifecycle.sign_from = *on_paper;
+        }
+    }
+
+    /// Every key with its times, in the order in which they sign.
+    pub(super) fn entries(&self) -> &[Scheduled<K>] {
+        &self.entries
     }
 
     /// The key that signs: the newest whose time has come. When that one is gone, none does: an older key has long

@@ -19,6 +19,7 @@ use super::jwk::{Jwk, public_jwk};
 use super::pem::{self, PemRefused};
 use super::token_type::TokenType;
 use crate::foundation::base64url;
+use crate::foundation::digest::sha256;
 
 /// A private key that signs tokens with one algorithm. `Debug` shows its `kid` and algorithm.
 pub struct SigningKey {
@@ -98,6 +99,11 @@ impl SigningKey {
     /// The public half, with `kid`, `use` and `alg`.
     pub const fn public_jwk(&self) -> &Jwk {
         &self.jwk
+    }
+
+    /// SHA-256 of the public half: what tells it from another key of the same `kid`.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        sha256(serde_json::to_vec(&self.jwk).expect("a public key is JSON"))
     }
 
     /// Signs claims: a JWS in compact form (RFC 7515 §7.1).

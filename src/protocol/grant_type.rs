@@ -10,6 +10,8 @@ pub enum GrantType {
     AuthorizationCode,
     /// `client_credentials` (RFC 6749 §4.4).
     ClientCredentials,
+    /// `implicit` (RFC 6749 §4.2): at the authorization endpoint alone.
+    Implicit,
     /// `password` (RFC 6749 §4.3), which RFC 9700 §2.4 forbids: only for clients that list it.
     Password,
     /// `refresh_token` (RFC 6749 §6).
@@ -23,13 +25,15 @@ pub struct UnknownGrantType;
 
 impl GrantType {
     /// Every grant type that the server has.
-    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::ClientCredentials, Self::Password, Self::RefreshToken];
+    pub const ALL: [Self; 5] =
+        [Self::AuthorizationCode, Self::ClientCredentials, Self::Implicit, Self::Password, Self::RefreshToken];
 
     /// The name as it stands on the wire and in a client's `grant_types`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
+            Self::Implicit => "implicit",
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
         }

@@ -214,6 +214,11 @@ impl RedirectTarget {
         self.0.is_loopback() || self.0.is_private_use()
     }
 
+    /// Whether its scheme is an app's, to which a browser hands the address and no form.
+    pub fn is_private_use(&self) -> bool {
+        self.0.is_private_use()
+    }
+
     /// What a person knows the address by: its host with the port, or the scheme of an app.
     pub fn host_to_show(&self) -> &str {
         let text = self.as_str();
@@ -227,10 +232,19 @@ impl RedirectTarget {
     /// The URI with `parameters` added to its query, form-encoded (RFC 6749 §4.1.2 and appendix B). What its query has
     /// already is retained (§3.1.2).
     pub fn with_query<'a>(&self, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        self.with(parameters, '?')
+    }
+
+    /// The URI with `parameters` as its fragment, form-encoded (RFC 6749 §4.2.2). It never has one of its own (§3.1.2).
+    pub fn with_fragment<'a>(&self, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        self.with(parameters, '#')
+    }
+
+    fn with<'a>(&self, parameters: impl IntoIterator<Item = (&'a str, &'a str)>, mark: char) -> String {
         let mut text = self.as_str().to_owned();
         for (name, value) in parameters {
-            match text.find('?') {
-                None => text.push('?'),
+            match text.find(mark) {
+                None => text.push(mark),
                 // A question mark within the query is a character of it like any other (RFC 3986 §3.4).
                 Some(at) if at + 1 == text.len() || text.ends_with('&') => {}
                 Some(_) => text.push('&'),

@@ -8,22 +8,30 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+/// The longest resource indicator, in bytes.
+pub const LONGEST_RESOURCE: usize = 1024;
+
 /// An absolute URI without a fragment.
 ///
 /// Two are equal when they differ in nothing but a lone slash after the host: clients add one to `https://h`.
 #[derive(Debug, Clone)]
 pub struct ResourceIndicator(Arc<str>);
 
-/// The text is not an absolute URI without a fragment (RFC 8707 §2).
+/// The text is not an absolute URI without a fragment (RFC 8707 §2), or nobody's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a resource is an absolute URI without a fragment, such as https://api.example.com")]
+#[error(
+    "a resource is an absolute URI without a fragment, of at most {LONGEST_RESOURCE} bytes, such as https://api.example.com"
+)]
 pub struct InvalidResource;
 
 impl ResourceIndicator {
     /// Reads a resource indicator.
     pub fn parse(text: &str) -> Result<Self, InvalidResource> {
         // A URL parser forgives what RFC 3986 §4.3 does not: spaces around, backslashes, line breaks within.
-        if text.contains('#') || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        if text.len() > LONGEST_RESOURCE
+            || text.contains('#')
+            || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        {
             return Err(InvalidResource);
         }
         Url::parse(text).map_err(|_| InvalidResource)?;
@@ -106,5 +114,12 @@ mod tests {
             assert_eq!(ResourceIndicator::parse(text).err(), Some(InvalidResource), "{text:?}");
         }
         assert_eq!(resource("urn:example:api").as_str(), "urn:example:api");
+    }
+
+    #[test]
+    fn a_name_beyond_all_reason_is_refused() {
+        let of = |bytes: usize| ResourceIndicator::parse(&format!("https://h/{}", "x".repeat(bytes - 10)));
+        assert!(of(LONGEST_RESOURCE).is_ok());
+        assert_eq!(of(LONGEST_RESOURCE + 1).err(), Some(InvalidResource));
     }
 }

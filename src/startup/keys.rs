@@ -11,8 +11,9 @@ use crate::config::{GenerateIfMissing, SealingKeyEntry, Settings, SigningKeyEntr
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::keys::algorithm::Algorithm;
+use crate::keys::history::History;
 use crate::keys::key_files::{self, KeyFileRefused};
-use crate::keys::key_ring::{KeyRing, KeyRingRefused, RingDemands};
+use crate::keys::key_ring::{KeyRing, KeyRingRefused, Occasion, RingDemands};
 use crate::keys::schedule::{Lifecycle, Scheduled};
 use crate::keys::sealing_files::{self, SealingFileRefused};
 use crate::keys::sealing_ring::{SealingRing, SealingRingRefused};
@@ -35,6 +36,19 @@ pub enum KeysRefused {
         /// What is wrong with it.
         reason: SigningKeyRefused,
     },
+    /// An entry names a key that is not good.
+    #[error("{place}: {reason}")]
+    Entry {
+        /// Its `file:line` and key.
+        place: String,
+        /// What is wrong with the key.
+        reason: Box<KeysRefused>,
+    },
+    /// A key that was killed is there again.
+    #[error(
+        "the key {0} was killed, because it had leaked: take its entry out, `jotsmith keys generate` makes another"
+    )]
+    Killed(String),
     /// The keys do not fit together.
     #[error("keys.signing: {0}")]
     Ring(#[from] KeyRingRefused),
@@ -77,20 +91,41 @@ pub enum KeysRefused {
     },
 }
 
-/// The signing keys that the settings name, judged as a whole.
+/// The signing keys that the settings name, judged as a whole as if nothing had been published before.
 pub fn load_ring(settings: &Settings, now: Timestamp) -> Result<KeyRing, KeysRefused> {
+    load_ring_after(settings, now, History::none(), Occasion::Start)
+}
+
+/// The signing keys that the settings name, judged as a whole, and as those that follow what was published before.
+pub(super) fn load_ring_after(
+    settings: &Settings,
+    now: Timestamp,
+    history: &History,
+    occasion: Occasion,
+) -> Result<KeyRing, KeysRefused> {
     if settings.keys.signing.is_empty() {
         return Err(KeysRefused::Missing(settings.keys.default_algorithm));
     }
-    let keys = settings.keys.signing.iter().map(|entry| load(&settings.keys.directory, entry));
+    let keys = settings.keys.signing.iter().map(|entry| {
+        load(&settings.keys.directory, entry)
+            .and_then(|key| refuse_killed(settings, key.key.kid()).map(|()| key))
+            .map_err(|reason| reason.at(entry.place.as_ref()))
+    });
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let demands = RingDemands {
         jwks_max_age: settings.keys.jwks_max_age,
         longest_lifetime: longest_lifetime(settings),
         algorithms: &algorithms(settings),
         now,
+        history,
+        occasion,
+        killed: &settings.keys.killed,
     };
-    Ok(KeyRing::new(keys, &demands)?)
+    let ring = KeyRing::new(keys, &demands)?;
+    for note in ring.notes() {
+        tracing::warn!(%note, "a key is not used as it is configured");
+    }
+    Ok(ring)
 }
 
 /// The sealing keys that the settings name, judged as a whole.
@@ -99,11 +134,29 @@ pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<S
         return Err(KeysRefused::SealingMissing);
     }
     let keys = settings.keys.sealing.iter().map(|entry| {
-        let key = sealing_files::read(&settings.keys.directory.join(&entry.file))?;
+        let key = sealing_files::read(&settings.keys.directory.join(&entry.file)).map_err(KeysRefused::from);
+        let key = key.and_then(|key| refuse_killed(settings, &key.id().to_string()).map(|()| key));
+        let key = key.map_err(|reason| reason.at(entry.place.as_ref()))?;
         Ok(Scheduled { name: entry.file.clone(), lifecycle: entry.lifecycle, key })
     });
     let keys = keys.collect::<Result<Vec<_>, KeysRefused>>()?;
     Ok(SealingRing::new(&settings.issuer, keys, now)?)
+}
+
+fn refuse_killed(settings: &Settings, name: &str) -> Result<(), KeysRefused> {
+    if settings.keys.killed.iter().any(|killed| killed == name) {
+        return Err(KeysRefused::Killed(name.to_owned()));
+    }
+    Ok(())
+}
+
+impl KeysRefused {
+    fn at(self, place: Option<&String>) -> Self {
+        match place {
+            Some(place) => Self::Entry { place: place.clone(), reason: Box::new(self) },
+            None => self,
+        }
+    }
 }
 
 fn load(directory: &Path, entry: &SigningKeyEntry) -> Result<Scheduled<SigningKey>, KeysRefused> {
@@ -171,7 +224,7 @@ fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
         for algorithm in algorithms(settings) {
             let file = format!("first-{}.pem", algorithm.as_str().to_ascii_lowercase());
             let made = key_files::create(&directory.join(&file), signing_key::generate(algorithm).as_bytes());
-            let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default() };
+            let entry = SigningKeyEntry { file, kid: None, algorithm, lifecycle: Lifecycle::default(), place: None };
             unless_there(made, || load(directory, &entry).map(drop))?;
             tracing::info!(key.file = %entry.file, key.algorithm = %algorithm, "made the first signing key");
             schedule_file::append(directory, &[entry], &[])?;
@@ -183,7 +236,11 @@ fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {
         let made = sealing_files::generate(&path, random).map(drop);
         unless_there(made, || Ok(sealing_files::read(&path).map(drop)?))?;
         tracing::info!(key.file = %file, "made the first sealing key");
-        schedule_file::append(directory, &[], &[SealingKeyEntry { file, lifecycle: Lifecycle::default() }])?;
+        schedule_file::append(
+            directory,
+            &[],
+            &[SealingKeyEntry { file, lifecycle: Lifecycle::default(), place: None }],
+        )?;
     }
     Ok(())
 }

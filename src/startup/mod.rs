@@ -4,6 +4,7 @@
 
 mod keys;
 mod listen;
+mod publications;
 mod reload;
 mod signals;
 mod store;
@@ -20,12 +21,15 @@ use crate::config::{self, ConfigErrors, Environment, LogSettings, ServerSettings
 use crate::foundation::clock::{Clock, SystemClock};
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
+use crate::foundation::storage::StoreUnavailable;
 use crate::http::state::State;
+use crate::keys::key_ring::Occasion;
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
 use crate::store::sled::{OpenFailed, SledStore};
 
 use listen::Listening;
+use publications::Publications;
 use signals::Signals;
 
 pub use keys::{KeysRefused, judge as judge_keys, load_ring};
@@ -82,6 +86,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenFailed),
+    /// The store was opened and does not answer.
+    #[error(transparent)]
+    StoreUnavailable(StoreUnavailable),
     /// The operating system refuses what every server needs.
     #[error("the server cannot go on: {0}")]
     System(#[from] io::Error),
@@ -105,6 +112,7 @@ pub struct Running {
     admin: Listening,
     reloader: Arc<Reloader>,
     store: Arc<SledStore>,
+    publications: Arc<Publications>,
 }
 
 impl Running {
@@ -120,15 +128,25 @@ impl Running {
         let throttle = Arc::new(Throttle::new(&*foundations.random));
         let fixed = Fixed::of(&settings);
         warn(&settings);
-        let live = reload::build_live(settings, &foundations, &throttle)?;
+        let publications = Publications::open(Arc::clone(&store) as _, Arc::clone(&foundations.clock));
+        let publications = Arc::new(publications.map_err(StartError::StoreUnavailable)?);
+        let live = reload::build_live(settings, &foundations, &throttle, &publications, Occasion::Start)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
         let state = Data::new(State::new(live, clock, random, store::ports(&store)));
         store::sweep_now_and_then(Arc::clone(&store), state.clone());
+        Arc::clone(&publications).keep_now_and_then();
         let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
         let admin = listen::admin(admin, &state)?;
         tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(source, foundations, throttle, state.into_inner(), fixed));
-        Ok(Self { public, admin, reloader, store })
+        let reloader = Arc::new(Reloader::new(
+            source,
+            foundations,
+            throttle,
+            state.into_inner(),
+            fixed,
+            Arc::clone(&publications),
+        ));
+        Ok(Self { public, admin, reloader, store, publications })
     }
 
     /// The address of the public port.
@@ -160,6 +178,7 @@ impl Running {
             listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        self.publications.end().await;
         // The threads of the servers may let go of the store after this one has ended the process.
         self.store.close();
         public.and(admin)

@@ -8,12 +8,14 @@ use crate::config::{ConfigErrors, Settings};
 use crate::http::live::Live;
 use crate::http::state::State;
 use crate::http::{render_metadata, token_endpoint};
+use crate::keys::key_ring::Occasion;
 use crate::login::directory::UserDirectory;
 use crate::login::password::PasswordLogin;
 use crate::login::throttle::Throttle;
 use crate::tokens::issuer::TokenIssuer;
 
-use super::keys::{KeysRefused, load_ring, load_sealing_ring, longest_lifetime};
+use super::keys::{KeysRefused, load_ring_after, load_sealing_ring, longest_lifetime};
+use super::publications::Publications;
 use super::{Fixed, Foundations, Source};
 
 /// Loads the configuration again.
@@ -24,6 +26,7 @@ pub struct Reloader {
     throttle: Arc<Throttle>,
     state: Arc<State>,
     fixed: Fixed,
+    publications: Arc<Publications>,
     /// One reload at a time, so that the one that began last is the one that stays.
     turn: Mutex<()>,
 }
@@ -57,8 +60,9 @@ impl Reloader {
         throttle: Arc<Throttle>,
         state: Arc<State>,
         fixed: Fixed,
+        publications: Arc<Publications>,
     ) -> Self {
-        Self { source, foundations, throttle, state, fixed, turn: Mutex::new(()) }
+        Self { source, foundations, throttle, state, fixed, publications, turn: Mutex::new(()) }
     }
 
     /// Makes what is written live, or notes why not: in the log, in the metrics and in the answer of `/health/ready`.
@@ -85,7 +89,8 @@ impl Reloader {
         }
         super::warn(&settings);
         let clients = settings.clients.iter().count();
-        self.state.replace(build_live(settings, &self.foundations, &self.throttle)?);
+        let live = build_live(settings, &self.foundations, &self.throttle, &self.publications, Occasion::Reload)?;
+        self.state.replace(live);
         tracing::info!(clients, "the configuration is live");
         for key in self.fixed.changes(&written) {
             tracing::warn!(setting = key, "changed, but stays as it was until a restart");
@@ -99,11 +104,14 @@ pub(super) fn build_live(
     settings: Settings,
     foundations: &Foundations,
     throttle: &Arc<Throttle>,
+    publications: &Publications,
+    occasion: Occasion,
 ) -> Result<Live, KeysRefused> {
     let now = foundations.clock.now();
     let tombstone = longest_lifetime(&settings);
-    let keys = Arc::new(load_ring(&settings, now)?);
     let sealing = load_sealing_ring(&settings, now)?;
+    let keys = Arc::new(load_ring_after(&settings, now, &publications.history(now), occasion)?);
+    publications.begin(Arc::clone(&keys), now);
     let random = &foundations.random;
     let directory = UserDirectory::new(settings.users, &**random).expect("the configuration has no user twice");
     Ok(Live {

@@ -1,12 +1,15 @@
 //! The store that the settings name, opened; and the timer that has it forget what is over.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use actix_web::web::Data;
 
 use crate::config::{self, StoreSettings};
 use crate::foundation::clock::Clock;
+use crate::foundation::storage::{StoreUnavailable, Stored};
 use crate::http::state::{State, Stores};
 use crate::store::sled::{OpenFailed, SledStore};
 use crate::store::{Durability, Store, StoreOptions};
@@ -31,6 +34,25 @@ pub(super) fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Ar
         cache_bytes: settings.cache_bytes,
     };
     SledStore::open(options, clock).map(Arc::new)
+}
+
+/// Waits for an answer of the store, on a thread that may wait: at the start, or where a reload runs.
+pub(super) fn wait<T>(mut stored: Stored<'_, T>) -> Result<T, StoreUnavailable> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(answer) = stored.as_mut().poll(&mut context) {
+            return answer;
+        }
+        // The committer's own thread answers; a wake-up for nothing only asks again.
+        thread::park();
+    }
 }
 
 /// The ports of a store.

@@ -12,12 +12,14 @@ use crate::authorize::store::CodeStore;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::once::OnceStore;
 use crate::foundation::storage::Stored;
+use crate::keys::store::PublicationStore;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
 /// All that a server stores.
-pub trait Store: GrantStore + CodeStore + SessionStore + OnceStore {
-    /// Removes what nobody can ask for any more: codes, ended sessions and what was shown once that are over at `now`, and grants that have
+pub trait Store: GrantStore + CodeStore + SessionStore + OnceStore + PublicationStore {
+    /// Removes what nobody can ask for any more: codes, ended sessions and what was shown once that are over at `now`, and
+    /// grants that have
     /// been over for `tombstone`, the longest time for which an access token of one may still be shown to somebody.
     /// Looks at no more than `limit` records, and goes on at the next call where this one stopped.
     fn sweep(&self, now: Timestamp, tombstone: Duration, limit: usize) -> Stored<'_, Swept>;

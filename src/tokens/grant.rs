@@ -8,9 +8,48 @@ use uuid::Uuid;
 
 use crate::clients::ClientId;
 use crate::foundation::clock::Timestamp;
+use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::scope::Scope;
+
+/// How many bytes the scope and the resources of one grant may have together, as they are written and with a space after
+/// each resource. A grant's record has 4 KiB, and everything else in it may be as long as it can be.
+pub const LONGEST_TERMS: usize = 2 * 1024;
+
+/// What would not fit into a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TermsTooLong {
+    /// The scope by itself; its length in bytes.
+    #[error("the scope has {0} bytes, and a grant holds {LONGEST_TERMS}")]
+    Scope(usize),
+    /// The scope with the resources; their length in bytes.
+    #[error("scope and resources have {0} bytes together, and a grant holds {LONGEST_TERMS}")]
+    Together(usize),
+}
+
+impl From<TermsTooLong> for OAuthError {
+    fn from(reason: TermsTooLong) -> Self {
+        match reason {
+            TermsTooLong::Scope(_) => Self::new(ErrorCode::InvalidScope, "The requested scope is too long."),
+            TermsTooLong::Together(_) => {
+                Self::new(ErrorCode::InvalidRequest, "The requested scope and resources are too long together.")
+            }
+        }
+        .because(reason)
+    }
+}
+
+/// Whether a grant can hold this scope and these resources.
+pub fn check_length(scope: &Scope, resources: &[ResourceIndicator]) -> Result<(), TermsTooLong> {
+    let of_scope = scope.to_string().len();
+    let of_resources: usize = resources.iter().map(|resource| resource.as_str().len() + 1).sum();
+    match (of_scope, of_scope + of_resources) {
+        (scope, _) if scope > LONGEST_TERMS => Err(TermsTooLong::Scope(scope)),
+        (_, together) if together > LONGEST_TERMS => Err(TermsTooLong::Together(together)),
+        _ => Ok(()),
+    }
+}
 
 /// What stands behind a person's tokens. However often it is refreshed, it stays one record of the same size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use jotsmith::keys::algorithm::Algorithm;
 use serde_json::json;
 
-use crate::harness::people::{API, WEB, people, with_client};
+use crate::harness::people::{API, API_SERVER, WEB, people, with_api_server, with_client};
 use crate::harness::requests::{Parameters, ask_of_web, redemption, refresh};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, MACHINE, Site, TestServer, claims, header, machine};
 
@@ -161,6 +161,17 @@ async fn a_grant_for_several_resources_is_narrowed_by_each_token_request_and_sta
     }
     // Nothing was consumed.
     assert_eq!(server.token(WEB, &form).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_resource_learns_of_a_token_for_itself_and_others() {
+    let more = format!("\n[[resources]]\nidentifier = \"{WRITE}\"\nscope = \"write\"\n");
+    let server = TestServer::start(&(with_api_server(&people()) + &more));
+    let both = server.tokens_for(&ask_for(&[WRITE, API])).await.access_token();
+    let answer = server.introspect(API_SERVER, &both).await.json();
+    assert_eq!((&answer["active"], &answer["aud"]), (&json!(true), &json!([WRITE, API])));
+    let other = server.tokens_for(&ask_for(&[WRITE])).await.access_token();
+    assert!(!server.is_active(API_SERVER, &other).await);
 }
 
 #[tokio::test]

@@ -174,10 +174,12 @@ async fn a_response_type_must_be_there_known_and_the_clients() {
         (ask.clone().without("response_type"), "invalid_request"),
         (ask.clone().with("response_type", ""), "invalid_request"),
         (ask.clone().with("response_type", "Code"), "unsupported_response_type"),
-        (ask.clone().with("response_type", "token"), "unsupported_response_type"),
-        (ask.clone().with("response_type", "code id_token"), "unsupported_response_type"),
-        (ask.clone().with("response_mode", "fragment"), "invalid_request"),
-        (ask.clone().with("response_mode", "form_post"), "invalid_request"),
+        (ask.clone().with("response_type", "none"), "unsupported_response_type"),
+        (ask.clone().with("response_type", "code code"), "unsupported_response_type"),
+        (ask.clone().with("response_mode", "Query"), "invalid_request"),
+        (ask.clone().with("response_mode", "web_message"), "invalid_request"),
+        (ask.clone().with("response_mode", "query.jwt"), "invalid_request"),
+        (ask.clone().and("response_mode", "query").and("response_mode", "query"), "invalid_request"),
     ] {
         assert_sent_back(&server, &asked, error).await;
     }

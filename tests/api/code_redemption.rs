@@ -8,7 +8,7 @@ use jotsmith::foundation::base64url;
 use serde_json::json;
 
 use crate::harness::people::{
-    ALICES_SUBJECT, API, APP, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK, people, with_client,
+    ALICES_SUBJECT, API, APP, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK, cheap_hash, people, with_client,
     without_people,
 };
 use crate::harness::requests::{ask_of_app, ask_of_trusted, ask_of_web, mangled, redemption, refresh};
@@ -359,4 +359,63 @@ async fn the_token_is_for_the_resource_that_the_person_allowed() {
     assert_eq!(claims(&answer.access_token())["aud"], "https://write.example.com");
     let form = refresh(&answer.refresh_token());
     server.token(WEB, &form.with("resource", API)).await.assert_error(400, "invalid_target");
+}
+
+#[tokio::test]
+async fn the_longest_request_that_is_taken_becomes_a_grant_and_a_longer_one_is_refused_before_anybody_is_asked() {
+    // Everything in a grant's record is as long as it may be.
+    let client_id = "c".repeat(255);
+    let callback = format!("http://127.0.0.1/{}", "p".repeat(1024 - 17));
+    let resource = format!("https://h/{}", "r".repeat(1024 - 10));
+    let other = "c".repeat(1100);
+    let scope = |more: usize| format!("{} {}", "a".repeat(500), "b".repeat(2048 - 1025 - 501 + more));
+    let config = format!(
+        r#"{}
+        [[users]]
+        username = "longest"
+        subject = "{}"
+        password_hash = "{}"
+
+        [[resources]]
+        identifier = "{resource}"
+
+        [[clients]]
+        client_id = "{client_id}"
+        token_endpoint_auth_method = "none"
+        application_type = "native"
+        redirect_uris = ["{callback}"]
+        grant_types = ["authorization_code", "refresh_token"]
+        scope = "{} {} {other}"
+        default_scope = ""
+        resources = ["{resource}"]
+        "#,
+        people(),
+        "s".repeat(255),
+        cheap_hash("a long password"),
+        scope(1),
+        scope(0),
+    );
+    let server = TestServer::start(&config);
+    let native = callback.replace("127.0.0.1", "127.0.0.1:65535");
+    let ask = |more: usize| {
+        let ask = ask_of_app().with("client_id", &client_id).with("redirect_uri", &native);
+        ask.with("scope", &scope(more)).and("resource", &resource)
+    };
+    let mut browser = server.browser();
+    let asked = ask(0);
+    let page = browser.authorize(&asked).await;
+    let page = browser.sign_in_as(&page, "longest", "a long password").await;
+    let code = browser.allow(&page).await.code();
+    let redeem = redemption(&asked, &code).and("client_id", &client_id);
+    let first = server.post_token(&redeem.encoded()).await;
+    assert_eq!(claims(&first.access_token())["scope"], scope(0));
+    let form = refresh(&first.refresh_token()).and("client_id", &client_id);
+    let second = server.post_token(&form.encoded()).await;
+    assert_eq!(claims(&second.access_token())["aud"], resource);
+
+    browser.authorize(&ask(1)).await.assert_sent_back(&server, &ask(1), "invalid_request");
+    // A scope that is too long by itself is named as what it is.
+    let only = format!("{} {other}", scope(0));
+    let only = ask(0).with("scope", &only);
+    browser.authorize(&only).await.assert_sent_back(&server, &only, "invalid_scope");
 }

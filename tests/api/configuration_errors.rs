@@ -116,10 +116,14 @@ fn a_key_that_others_may_read_is_refused_with_the_command_that_mends_it() {
     let key = site.add_key(Algorithm::Es256);
     fs::set_permissions(&key.file, fs::Permissions::from_mode(0o644)).expect("permitted");
     site.write_config(&(machine() + &key.entry));
-    let said = refused_by_all(site);
+    let said = refused(&site, "check");
     let file = format!("keys/{}.pem", key.kid);
+    let (place, said) = said.split_once(": other").expect("where the entry stands, then what is wrong");
+    let config = fs::read_to_string(site.config_file()).expect("a configuration");
+    let line = 1 + config.lines().position(|line| line == "[[keys.signing]]").expect("an entry");
+    assert_eq!(place, format!("config.toml:{line}: keys.signing[\"{}.pem\"]", key.kid));
     assert_eq!(
-        said,
+        format!("other{said}"),
         format!("other users may use the key file {file} (mode 0644): `chmod o= {file}` takes that from them")
     );
 }

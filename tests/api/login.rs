@@ -134,6 +134,39 @@ async fn a_request_waits_for_half_an_hour_and_cannot_be_changed_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_login_hint_is_where_the_name_goes_until_the_person_types_another() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    let page = browser.authorize(&ask_of_web().with("login_hint", "alice")).await;
+    assert_eq!(page.form().value("username"), "alice");
+    let wrong = browser.sign_in_as(&page, "bob", "wrong").await;
+    assert_eq!(wrong.form().value("username"), "bob");
+    // It is no proof of anything, and whoever has signed in is not asked again for it.
+    let page = browser.sign_in(&wrong).await;
+    assert!(page.is_consent());
+    assert!(browser.authorize(&ask_of_web().with("login_hint", "bob")).await.is_consent());
+}
+
+#[tokio::test]
+async fn a_login_hint_that_could_be_no_name_or_looks_like_another_one_is_left_out() {
+    let server = TestServer::start(&people());
+    let longest = "x".repeat(255);
+    for (hint, shown) in [
+        (longest.as_str(), longest.as_str()),
+        (&"x".repeat(256), ""),
+        (&"ä".repeat(128), ""),
+        ("ali\u{202E}ce", ""),
+        ("ali\u{0}ce", ""),
+        ("alice\r\nbob", ""),
+        ("\" onfocus=\"alert(1)", "\" onfocus=\"alert(1)"),
+    ] {
+        let page = server.browser().authorize(&ask_of_web().with("login_hint", hint)).await;
+        assert_eq!(page.form().value("username"), shown, "{hint:?}");
+        assert!(page.page().attributes("onfocus").is_empty());
+    }
+}
+
+#[tokio::test]
 async fn the_login_endpoint_takes_one_well_formed_form() {
     let server = TestServer::start(&people());
     let mut browser = server.browser();

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::harness::browser::Browser;
 use crate::harness::log::{self, Secrets, secret};
-use crate::harness::people::{ALICE, WEB, cheap_hash, people};
-use crate::harness::requests::{ask_of_web, mangled, redemption, refresh};
+use crate::harness::people::{ALICE, PAGE_CALLBACK, WEB, WEB_CALLBACK, cheap_hash, people, with_page};
+use crate::harness::requests::{ask_of_page, ask_of_web, mangled, redemption, refresh};
 use crate::harness::{Answer, TestServer};
 
 /// Every sealed field and token of a form.
@@ -78,6 +78,27 @@ async fn no_password_code_token_cookie_verifier_or_state_is_ever_logged() {
     secrets.add_all(hash.rsplit('$').take(2).map(str::to_owned));
     secrets.assert_none_is_logged();
     assert!(log::text().contains("\"TRACE\"") || log::text().contains("\"DEBUG\""), "the finest level is on");
+}
+
+#[tokio::test]
+async fn no_token_or_code_is_logged_whichever_way_it_passes_through_the_browser() {
+    let mut secrets = Secrets::default();
+    let server = TestServer::start(&with_page(&people()));
+    let mut browser = server.browser();
+    for mode in ["fragment", "form_post"] {
+        for (ask, callback) in [(ask_of_web(), WEB_CALLBACK), (ask_of_page(), PAGE_CALLBACK)] {
+            let state = secret();
+            let answer = browser.consent(&ask.with("response_mode", mode).with("state", &state)).await;
+            let sent = if mode == "fragment" { answer.sent_in_fragment() } else { answer.posted_to(callback) };
+            assert_eq!(sent["state"], state);
+            secrets.add(state);
+            for handed in ["code", "access_token"].into_iter().filter_map(|name| sent.get(name)) {
+                secrets.add(handed);
+                secrets.add_all(handed.split('.').skip(1).map(str::to_owned));
+            }
+        }
+    }
+    secrets.assert_none_is_logged();
 }
 
 /// The line with this message about one request.

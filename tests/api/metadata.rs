@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::harness::people::{people, with_page};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, MACHINE, SECRET, TestServer, claims, machine, public_client};
 
 const PATH: &str = "/.well-known/oauth-authorization-server";
@@ -40,7 +41,7 @@ async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
         "jwks_uri": format!("{}/.well-known/jwks.json", server.issuer),
         "scopes_supported": ["read", "write"],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "revocation_endpoint": format!("{}/revoke", server.issuer),
@@ -52,6 +53,30 @@ async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
         "authorization_response_iss_parameter_supported": true,
     });
     assert_eq!(server.get(PATH).await.json(), expected);
+}
+
+#[tokio::test]
+async fn implicit_is_named_where_a_client_has_it_and_what_it_has_not_is_not() {
+    let document = TestServer::start(&with_page(&people())).get(PATH).await.json();
+    assert_eq!(document["response_types_supported"], json!(["code", "token"]));
+    assert_eq!(document["response_modes_supported"], json!(["query", "fragment", "form_post"]));
+    assert_eq!(document["grant_types_supported"], json!(["authorization_code", "refresh_token", "implicit"]));
+
+    let only = r#"
+        [[clients]]
+        client_id = "old"
+        token_endpoint_auth_method = "none"
+        redirect_uris = ["https://old.example.com/cb"]
+        grant_types = ["implicit"]
+        response_types = ["token"]
+        "#;
+    let document = TestServer::start(only).get(PATH).await.json();
+    assert!(document["authorization_endpoint"].is_string());
+    assert_eq!(document["response_types_supported"], json!(["token"]));
+    assert_eq!(document["response_modes_supported"], json!(["fragment", "form_post"]));
+    assert_eq!(document["grant_types_supported"], json!(["implicit"]));
+    assert_eq!(document.get("code_challenge_methods_supported"), None);
+    assert_eq!(document["authorization_response_iss_parameter_supported"], json!(true));
 }
 
 #[tokio::test]

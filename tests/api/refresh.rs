@@ -177,7 +177,7 @@ async fn what_asks_for_more_than_was_granted_or_is_malformed_changes_nothing() {
         (form.clone().with("scope", "read  read"), "invalid_scope"),
         (form.clone().with("resource", "https://elsewhere.example.com"), "invalid_target"),
         (form.clone().with("resource", "api"), "invalid_target"),
-        (form.clone().and("resource", API).and("resource", API), "invalid_target"),
+        (form.clone().and("resource", API).and("resource", "https://elsewhere.example.com"), "invalid_target"),
         (form.clone().and("refresh_token", &first), "invalid_request"),
         (form.without("refresh_token"), "invalid_request"),
     ] {

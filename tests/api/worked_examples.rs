@@ -337,3 +337,46 @@ async fn the_two_resources_of_rfc_8707_section_2() {
     let second = post(&refresh);
     assert_eq!(audience_and_scope(&second), (json!("https://contacts.example.com/"), json!("contacts")));
 }
+
+/// RFC 6749 §4.2.1: where the browser goes.
+const TOKEN_REQUEST: &str = "/authorize?response_type=token&client_id=s6BhdRkqt3&state=xyz\
+                             &redirect_uri=https%3A%2F%2Fclient%2Eexample%2Ecom%2Fcb";
+
+/// The configuration, in which the client may have the implicit grant.
+fn with_implicit() -> String {
+    let lists = r#"grant_types = ["authorization_code", "#;
+    let config = config().replace(lists, &format!(r#"{lists}"implicit", "#));
+    format!("{config}\nresponse_types = [\"code\", \"token\"]\n")
+}
+
+#[tokio::test]
+async fn the_implicit_grant_of_rfc_6749_section_4_2() {
+    let server = TestServer::start(&with_implicit());
+    // §4.2.1
+    let page = Wire::of(&server, &format!("GET {TOKEN_REQUEST} HTTP/1.1\nHost: server.example.com"), "");
+    assert_eq!(page.status_line, "HTTP/1.1 200 OK");
+    assert!(page.body.contains("Sign in to continue"), "{}", page.body);
+
+    // §4.2.2: the order makes no difference, and the query has nothing.
+    let answer = allow(&mut server.browser_at(ISSUER), TOKEN_REQUEST).await;
+    let location = answer.header("location");
+    assert!(location.starts_with("https://client.example.com/cb#access_token="), "{location}");
+    let sent = answer.sent_in_fragment();
+    let part = |name| sent.get(name).map(String::as_str);
+    assert_eq!((part("state"), part("token_type"), part("expires_in")), (Some("xyz"), Some("Bearer"), Some("300")));
+    assert_eq!(part("refresh_token"), None);
+    assert_eq!(claims(&sent["access_token"])["client_id"], json!(CLIENT));
+    assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
+}
+
+#[tokio::test]
+async fn the_denial_of_rfc_6749_section_4_2_2_1() {
+    let server = TestServer::start(&with_implicit());
+    let mut browser = server.browser_at(ISSUER);
+    let page = browser.get(TOKEN_REQUEST).await;
+    let page = browser.sign_in_as(&page, USERNAME, PASSWORD).await;
+    let answer = browser.submit(&page.form().press("deny")).await;
+    let location = answer.header("location");
+    assert!(location.starts_with("https://client.example.com/cb#error=access_denied&"), "{location}");
+    assert_eq!(answer.sent_in_fragment()["state"], "xyz");
+}

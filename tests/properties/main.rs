@@ -1,6 +1,7 @@
 //! Rules that hold for every input: random input against an algebraic rule, one module a subject.
 
 mod handles;
+mod key_changes;
 mod parameters;
 mod pkce;
 mod redirect_uris;

@@ -125,6 +125,32 @@ fn relative_paths_start_where_the_program_runs_and_all_after_sled_is_a_path() {
 }
 
 #[test]
+fn a_default_that_no_grant_can_hold_is_refused() {
+    let with = |scope: usize, more: &str| client("web") + &format!("scope = \"read {}\"\n{more}", "x".repeat(scope));
+    // `read`, a space, and the issuer as the resource with a space after it.
+    let longest = 2048 - "read ".len() - "http://127.0.0.1:8080 ".len();
+    load_text(&with(longest, ""));
+    let errors = errors_of(&with(longest + 1, ""));
+    let says =
+        "a.toml:1: clients[\"web\"]: a request that names no scope is refused: scope and resources have 2049 bytes";
+    assert!(errors.starts_with(says) && errors.ends_with("write a shorter default_scope"), "{errors}");
+    // What it asks for by itself is judged then; and a resource that understands less cuts the default.
+    load_text(&with(3000, "default_scope = \"read\"\n"));
+    load_text(&with(3000, "[[resources]]\nidentifier = \"http://127.0.0.1:8080\"\nscope = \"read\"\n"));
+    let machine = with(3000, "").replace("redirect_uris = [\"https://c.example/cb\"]", "client_secrets = [\"sha256:q-xZhD4nPcfvPfhorVci2K214qAOC7U1X0T6oJdzWq0\"]\ngrant_types = [\"client_credentials\"]");
+    load_text(&machine.replace("token_endpoint_auth_method = \"none\"\n", ""));
+}
+
+#[test]
+fn implicit_is_a_warning_that_says_what_to_use_instead() {
+    let implicit = client("old") + "grant_types = [\"implicit\"]\nresponse_types = [\"token\"]\n";
+    let warnings = load_text(&(client("web") + &implicit)).warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("a.toml:5: clients[\"old\"]: grant_types has implicit"), "{warnings:?}");
+    assert!(warnings[0].contains("RFC 9700 §2.1.2") && warnings[0].contains("use authorization_code, with PKCE"));
+}
+
+#[test]
 fn what_is_perhaps_not_meant_is_a_warning() {
     let warnings = |text: &str| load_text(text).warnings;
     assert!(warnings(&(client("web") + "scope = \"raed\"\n")).is_empty(), "nothing speaks of scope");

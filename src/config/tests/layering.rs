@@ -223,6 +223,6 @@ fn the_schedule_holds_keys_and_nothing_else() {
     let folder = Folder::new();
     folder.write("keys/schedule.toml", "[keys]\ndirectory = \"elsewhere\"\n[server]\nworkers = 1\n");
     let errors = folder.errors(&[]);
-    let moved = "here stand [[keys.signing]] and [[keys.sealing]] alone: move this to another file";
+    let moved = "here stand [[keys.signing]], [[keys.sealing]] and [[keys.killed]] alone: move this to another file";
     assert_eq!(errors, format!("keys/schedule.toml:2: keys.directory: {moved}\nkeys/schedule.toml:3: server: {moved}"));
 }

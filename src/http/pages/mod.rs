@@ -1,7 +1,8 @@
-//! The pages that people meet: plain HTML without script, with one stylesheet in the page itself.
+//! The pages that people meet: plain HTML, with one stylesheet in the page itself. One page has a script, which presses
+//! its button.
 //!
 //! Everything that a page shows is escaped by the template engine. The policy of each page allows that stylesheet by its
-//! digest and nothing else; it has no `form-action`, for browsers apply that to every later hop of the redirect too.
+//! digest, and that script where it is, and nothing else; it has no `form-action`, for browsers apply that to every later hop of the redirect too.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -21,26 +22,42 @@ use super::headers::{NO_SNIFF, NO_STORE};
 
 const STYLE: &str = include_str!("style.css");
 
+/// The only script: constant, so that its digest allows it and nothing that a request sends.
+const FORM_POST_SCRIPT: &str = include_str!("form_post.js");
+
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     for (name, source) in [
         ("frame.html", include_str!("frame.html")),
         ("login.html", include_str!("login.html")),
         ("consent.html", include_str!("consent.html")),
+        ("form_post.html", include_str!("form_post.html")),
         ("logout.html", include_str!("logout.html")),
         ("message.html", include_str!("message.html")),
     ] {
         templates.add_template(name, source).expect("the templates in this folder parse");
     }
-    templates.add_global("style", minijinja::Value::from_safe_string(STYLE.to_owned()));
+    for (name, source) in [("style", STYLE), ("form_post_script", FORM_POST_SCRIPT)] {
+        templates.add_global(name, minijinja::Value::from_safe_string(source.to_owned()));
+    }
     templates
 });
 
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let digest = STANDARD.encode(digest::sha256(STYLE));
-    let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'");
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(""));
+
+static POLICY_WITH_SCRIPT: LazyLock<HeaderValue> =
+    LazyLock::new(|| policy(&format!(" script-src '{}';", source_digest(FORM_POST_SCRIPT))));
+
+fn policy(more: &str) -> HeaderValue {
+    let style = source_digest(STYLE);
+    let policy = format!("default-src 'none'; style-src '{style}';{more} base-uri 'none'; frame-ancestors 'none'");
     HeaderValue::try_from(policy).expect("ASCII")
-});
+}
+
+/// What stands for an inline element in a policy (Content Security Policy Level 3 §2.3.1, `hash-source`).
+fn source_digest(source: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(digest::sha256(source)))
+}
 
 /// Asks for username and password.
 #[derive(Debug, Serialize)]
@@ -78,6 +95,26 @@ pub(super) struct ConsentPage<'a> {
     pub(super) csrf: &'a str,
 }
 
+/// Posts an answer to a client (OAuth 2.0 Form Post Response Mode §2), by itself or by a press of its button.
+#[derive(Serialize)]
+pub(super) struct FormPostPage<'a> {
+    /// The redirect URI.
+    pub(super) action: &'a str,
+    /// What a person knows it by.
+    pub(super) redirect_host: &'a str,
+    /// The answer.
+    pub(super) fields: Vec<PostedField<'a>>,
+}
+
+/// A parameter of an answer.
+#[derive(Serialize)]
+pub(super) struct PostedField<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Its value, which may be a secret.
+    pub(super) value: &'a str,
+}
+
 /// Offers to sign out.
 #[derive(Debug, Serialize)]
 pub(super) struct LogoutPage<'a> {
@@ -107,6 +144,14 @@ impl LoginPage<'_> {
 impl ConsentPage<'_> {
     pub(super) fn render(&self) -> Page {
         Page::new("consent.html", self, StatusCode::OK)
+    }
+}
+
+impl FormPostPage<'_> {
+    pub(super) fn render(&self) -> Page {
+        let mut page = Page::new("form_post.html", self, StatusCode::OK);
+        page.response.insert_header((CONTENT_SECURITY_POLICY, POLICY_WITH_SCRIPT.clone()));
+        page
     }
 }
 

@@ -55,8 +55,8 @@ fn is_over(key: &[u8], value: &[u8], now: Timestamp, tombstone: Duration) -> boo
         Some(Kind::Code) => codec::decode(value).map(|code: AuthorizationCode| code.expires_at),
         Some(Kind::Grant) => codec::decode(value).map(|grant: Grant| grant.forget_at(tombstone)),
         Some(Kind::EndedSession | Kind::Once) => codec::decode(value),
-        // One a person, and needed for as long as that person's grants and sessions may come back.
-        Some(Kind::Recovered | Kind::ValidFrom) | None => return false,
+        // One a person, and needed for as long as that person's grants and sessions may come back; few are those of keys.
+        Some(Kind::Recovered | Kind::ValidFrom | Kind::Published | Kind::Served) | None => return false,
     };
     match forget_at {
         Ok(forget_at) => forget_at <= now,

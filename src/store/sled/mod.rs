@@ -14,6 +14,7 @@ mod grants;
 mod mark;
 mod once;
 mod opening;
+mod published;
 mod queue;
 mod records;
 mod rewrite;

@@ -26,10 +26,23 @@ pub(super) enum Kind {
     EndedSession,
     /// A subject of which all was ended, by its name: what began no later than this.
     ValidFrom,
+    /// A key that is published, by its `kid`.
+    Published,
+    /// The server that publishes them; one.
+    Served,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Code, Self::Grant, Self::Once, Self::Recovered, Self::EndedSession, Self::ValidFrom];
+    const ALL: [Self; 8] = [
+        Self::Code,
+        Self::Grant,
+        Self::Once,
+        Self::Recovered,
+        Self::EndedSession,
+        Self::ValidFrom,
+        Self::Published,
+        Self::Served,
+    ];
 
     const fn prefix(self) -> u8 {
         match self {
@@ -39,6 +52,8 @@ impl Kind {
             Self::Recovered => b'r',
             Self::EndedSession => b's',
             Self::ValidFrom => b'v',
+            Self::Published => b'p',
+            Self::Served => b'k',
         }
     }
 

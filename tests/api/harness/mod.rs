@@ -1,6 +1,7 @@
 //! A server in a folder of its own, and a client that follows no redirect.
 
 mod answer;
+pub(crate) mod assertions;
 pub(crate) mod browser;
 mod clients;
 pub(crate) mod foreign;

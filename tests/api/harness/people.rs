@@ -97,6 +97,27 @@ pub(crate) fn people() -> String {
     )
 }
 
+/// A client that may have an access token from the authorization endpoint, and a code.
+pub(crate) const PAGE: &str = "page";
+pub(crate) const PAGE_CALLBACK: &str = "https://page.example.com/cb";
+
+/// The same configuration with [`PAGE`], a public client. What is appended to it belongs to that one.
+pub(crate) fn with_page(config: &str) -> String {
+    format!(
+        r#"{config}
+        [[clients]]
+        client_id = "{PAGE}"
+        client_name = "Old page"
+        token_endpoint_auth_method = "none"
+        application_type = "native"
+        redirect_uris = ["{PAGE_CALLBACK}", "http://127.0.0.1/page"]
+        grant_types = ["authorization_code", "implicit", "refresh_token"]
+        response_types = ["code", "token"]
+        scope = "read write"
+        "#
+    )
+}
+
 /// The same configuration with another person. What is appended to it belongs to that one.
 pub(crate) fn with_bob(config: &str) -> String {
     let password_hash = cheap_hash(BOBS_PASSWORD);

@@ -3,7 +3,9 @@
 use jotsmith::foundation::base64url;
 use reqwest::RequestBuilder;
 
-use super::people::{APP, APP_CALLBACK, CHALLENGE, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK};
+use super::people::{
+    APP, APP_CALLBACK, CHALLENGE, PAGE, PAGE_CALLBACK, TRUSTED, TRUSTED_CALLBACK, VERIFIER, WEB, WEB_CALLBACK,
+};
 use super::{Answer, SECRET, TestServer};
 
 /// The parameters of a request, in the order in which they are sent.
@@ -65,6 +67,11 @@ pub(crate) fn ask_of_app() -> Parameters {
 /// The authorization request of [`TRUSTED`].
 pub(crate) fn ask_of_trusted() -> Parameters {
     ask(TRUSTED, TRUSTED_CALLBACK)
+}
+
+/// The request of [`PAGE`](super::people::PAGE) for an access token.
+pub(crate) fn ask_of_page() -> Parameters {
+    ask(PAGE, PAGE_CALLBACK).with("response_type", "token").without("code_challenge").without("code_challenge_method")
 }
 
 /// The token request that belongs to an authorization request.

@@ -65,13 +65,26 @@ impl Answer {
         self.header("location").parse().expect("an address")
     }
 
-    /// What is sent back to the client, and that every parameter is there once.
+    /// What is sent back to the client in the query, and that every parameter is there once.
     pub(crate) fn sent_back(&self) -> BTreeMap<String, String> {
         let location = self.location();
-        let pairs: Vec<_> = location.query_pairs().into_owned().collect();
-        let sent: BTreeMap<_, _> = pairs.iter().cloned().collect();
-        assert_eq!(sent.len(), pairs.len(), "{location}");
-        sent
+        assert_eq!(location.fragment(), None, "{location}");
+        each_once(location.query().unwrap_or_default())
+    }
+
+    /// What is sent back to the client in the fragment, and that the query has none of it.
+    pub(crate) fn sent_in_fragment(&self) -> BTreeMap<String, String> {
+        let location = self.location();
+        assert_eq!(location.query(), None, "{location}");
+        each_once(location.fragment().unwrap_or_default())
+    }
+
+    /// What the page that was answered posts to `redirect_uri`.
+    pub(crate) fn posted_to(&self, redirect_uri: &str) -> BTreeMap<String, String> {
+        assert_eq!(self.status, 200, "{}", self.body);
+        let form = self.form();
+        assert_eq!(form.action, redirect_uri);
+        each_once(&form.encoded())
     }
 
     /// The code that is sent back to the client.
@@ -98,6 +111,13 @@ impl Answer {
         assert_eq!(self.status, 200, "{}", self.body);
         self.json()["refresh_token"].as_str().expect("a refresh token").to_owned()
     }
+}
+
+fn each_once(encoded: &str) -> BTreeMap<String, String> {
+    let pairs: Vec<_> = form_urlencoded::parse(encoded.as_bytes()).into_owned().collect();
+    let sent: BTreeMap<_, _> = pairs.iter().cloned().collect();
+    assert_eq!(sent.len(), pairs.len(), "{encoded}");
+    sent
 }
 
 impl TestServer {

@@ -12,6 +12,7 @@ use jotsmith::foundation::clock::Timestamp;
 use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::{id, storage::Stored};
+use jotsmith::keys::history::{Kept, PublishedKey, Served};
 use jotsmith::login::session::{EarlyEnd, SessionId};
 use jotsmith::protocol::pkce::CodeChallenge;
 use jotsmith::protocol::resource::ResourceIndicator;
@@ -47,6 +48,7 @@ macro_rules! every_rule_for {
             ending_all_ends_what_began_before_and_nothing_else
             ending_all_at_an_earlier_time_changes_nothing
             what_is_remembered_is_remembered_once_and_until_its_time
+            publications_are_read_as_they_were_last_kept
             the_sweeper_removes_what_is_over_and_nothing_else
             the_sweeper_goes_on_where_it_stopped
             of_racing_redeemers_one_wins
@@ -380,6 +382,38 @@ pub(crate) fn the_sweeper_removes_what_is_over_and_nothing_else(store: &Shared) 
     assert_eq!(sweep(store, BEGIN + IDLE + TOMBSTONE, 1000).removed, 1);
     assert_eq!(answer(store.read_grant(idle.id)), None);
     assert_eq!(answer(store.early_end(sid, "bob")).valid_from, Some(BEGIN));
+}
+
+fn published(kid: &str, seconds: u64) -> PublishedKey {
+    PublishedKey {
+        kid: kid.to_owned(),
+        digest: [7; 32],
+        first_published: after(seconds),
+        known_from: after(seconds + 960),
+        tokens_until: None,
+        is_signing: true,
+    }
+}
+
+pub(crate) fn publications_are_read_as_they_were_last_kept(store: &Shared) {
+    assert_eq!(answer(store.publications()), Kept::default());
+    let served =
+        Served { jwks_max_age: 900_000, longest_lifetime: 300_000, caches_until: after(5), stopped_at: Some(after(9)) };
+    // More than are read at once, and names that other records' keys could be taken for.
+    let many = (0..150).map(|number| published(&format!("{number:03}"), number));
+    let keys: Vec<_> =
+        many.chain([published("g", 1), published("p", 2), published("pp", 3), published("\u{e9}", 4)]).collect();
+    let kept = Kept { served: Some(served), keys };
+    answer(store.keep_publications(kept.clone()));
+    put_grant(store, 0);
+    assert_eq!(sweep(store, BEGIN + ABSOLUTE, 1000).removed, 0, "publications stay");
+    assert_eq!(answer(store.publications()), kept);
+
+    let kept = Kept { keys: vec![published("p", 3), published("q", 8)], ..kept };
+    answer(store.keep_publications(kept.clone()));
+    assert_eq!(answer(store.publications()), kept);
+    answer(store.keep_publications(Kept::default()));
+    assert_eq!(answer(store.publications()), Kept::default());
 }
 
 pub(crate) fn the_sweeper_goes_on_where_it_stopped(store: &Shared) {
