@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// Where an outside crate may be named; a crate that is not listed may be named anywhere.
-const HOMES: [(&str, &[&str]); 17] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("actix_web", &["http", "startup", "demo", "telemetry", "resource_server"]),
     ("arc_swap", &["http", "startup", "store"]),
     ("argon2", &["foundation"]),
@@ -37,7 +37,10 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("config", &["config"]),
     ("glob", &["config"]),
     ("jsonwebtoken", &["keys"]),
+    ("metrics_exporter_prometheus", &["http", "startup", "telemetry"]),
+    ("metrics_process", &["http"]),
     ("minijinja", &["http"]),
+    ("notify", &["startup"]),
     ("reqwest", &["cli", "outbound", "resource_server"]),
     ("ring", &["foundation"]),
     ("rustls_pki_types", &["keys"]),

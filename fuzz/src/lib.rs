@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,8 +23,9 @@ use jotsmith::foundation::sealing::{KEY_BYTES, SealingKey};
 use jotsmith::foundation::secret::ExposeSecret as _;
 use jotsmith::keys::algorithm::Algorithm;
 use jotsmith::keys::csrf::CsrfBinding;
+use jotsmith::keys::history::History;
 use jotsmith::keys::jws::{Expectation, decode_unverified};
-use jotsmith::keys::key_ring::{KeyRing, RingDemands};
+use jotsmith::keys::key_ring::{KeyRing, Occasion, RingDemands};
 use jotsmith::keys::registered_keys::RegisteredKeys;
 use jotsmith::keys::schedule::{Lifecycle, Scheduled};
 use jotsmith::keys::sealing_ring::{SealPurpose, SealingRing};
@@ -154,7 +157,7 @@ pub fn redirect_uri(data: &[u8]) {
 /// what was judged sound is judged so again when it comes back out of its form field.
 pub fn authorize_query(data: &[u8]) {
     let settings = &*SETTINGS;
-    let registrations = Registrations { clients: &settings.clients, resources: &settings.resources };
+    let registrations = registrations();
     let request = match AuthorizationRequest::parse(data, registrations, NOW) {
         Ok(request) => request,
         Err(AuthorizationError::ShowToUser(error)) => return assert!(!error.description.is_empty()),
@@ -172,6 +175,10 @@ pub fn authorize_query(data: &[u8]) {
 
 /// The client of [`authorize_query`] that may come back at any port of loopback, and its redirect URI.
 const LOOPBACK: (&str, &str) = ("http://127.0.0.1", "/cb");
+
+fn registrations() -> Registrations<'static> {
+    Registrations { clients: &SETTINGS.clients, resources: &SETTINGS.resources, lifetimes: &SETTINGS.lifetimes }
+}
 
 fn assert_is_registered(address: &str) {
     let is_loopback = address.strip_prefix(LOOPBACK.0).and_then(|rest| rest.strip_suffix(LOOPBACK.1));
@@ -271,7 +278,7 @@ pub fn token(data: &[u8]) {
         assert!(text.split('.').count() == 3 && read.header.len() <= text.len());
     }
     let Ok(claims @ Value::Object(_)) = serde_json::from_str::<Value>(text) else { return };
-    let signed = SIGNING.sign(Algorithm::EdDsa, expected.typ, NOW, &claims).expect("it signs");
+    let signed = at_once(SIGNING.sign(Algorithm::EdDsa, expected.typ, NOW, &claims)).expect("it signs");
     let shown = decode_unverified(&signed).expect("it is a token");
     if let Ok(PresentedToken::Access(access_token)) = reader.read(&signed, NOW) {
         assert_eq!(Value::Object(access_token.claims), claims);
@@ -297,6 +304,14 @@ pub fn token(data: &[u8]) {
     }
 }
 
+/// What a future gives that has nothing to wait for: a key in memory signs at once.
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
 static SIGNING: LazyLock<KeyRing> = LazyLock::new(|| {
     let pem = signing_key::generate(Algorithm::EdDsa);
     let key = SigningKey::from_pem(pem.as_bytes(), Algorithm::EdDsa, None).expect("a key of ours");
@@ -306,6 +321,9 @@ static SIGNING: LazyLock<KeyRing> = LazyLock::new(|| {
         longest_lifetime: Duration::from_mins(5),
         algorithms: &[Algorithm::EdDsa],
         now: NOW,
+        history: History::none(),
+        occasion: Occasion::Start,
+        killed: &[],
     };
     KeyRing::new(vec![key], &demands).expect("a ring")
 });
@@ -353,7 +371,7 @@ pub fn sealed_value(data: &[u8]) {
     let Ok(pending) = ring.open::<PendingRequest>(SealPurpose::AuthorizationRequest, "request", &sealed) else {
         return;
     };
-    let registrations = Registrations { clients: &SETTINGS.clients, resources: &SETTINGS.resources };
+    let registrations = registrations();
     match pending.resume(registrations, NOW) {
         Ok(request) => assert_is_registered(request.to().target.as_str()),
         Err(AuthorizationError::RedirectToClient { to, .. }) => assert_is_registered(to.target.as_str()),

@@ -12,8 +12,10 @@ mod serve;
 mod token;
 mod user;
 
+use std::error::Error;
 use std::fmt;
 use std::io::{IsTerminal as _, Read as _};
+use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -92,6 +94,12 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What went wrong with the causes below it: the lowest one is what a person can mend.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Reads a secret from standard input; one trailing newline is not part of it.

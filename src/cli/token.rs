@@ -1,7 +1,5 @@
 //! `jotsmith token verify`: is this token good, and if not, why not?
 
-use std::error::Error;
-use std::iter;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +13,7 @@ use crate::keys::jws::{self, Expectation, decode_unverified};
 use crate::keys::token_type::TokenType;
 use crate::startup;
 
-use super::{ConfigFiles, Failure};
+use super::{ConfigFiles, Failure, with_causes};
 
 /// Look into access tokens.
 #[derive(Debug, Subcommand)]
@@ -103,12 +101,6 @@ fn read_key_set(place: &str) -> Result<Vec<u8>, Failure> {
     }
     let fetched = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(fetch(place));
     fetched.map_err(|reason| Failure(format!("cannot fetch {place}: {}", with_causes(&reason.without_url()))))
-}
-
-/// What went wrong with the causes below it: the lowest one is what a person can mend.
-fn with_causes(error: &dyn Error) -> String {
-    let causes = iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 async fn fetch(url: &str) -> Result<Vec<u8>, reqwest::Error> {

@@ -3,7 +3,8 @@
 //! A setting is given as `JOTSMITH__SECTION__KEY`. The two underscores keep away what Kubernetes sets for a service of
 //! our name, such as `JOTSMITH_SERVICE_HOST`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ pub(super) const FILES: &str = "JOTSMITH_CONFIG";
 pub struct Environment {
     /// The environment variables.
     pub variables: BTreeMap<String, String>,
+    /// The names of variables whose value is no UTF-8.
+    pub not_utf8: BTreeSet<String>,
     /// Where relative paths start; empty: where the process runs.
     pub working_directory: PathBuf,
     /// Whose `*.toml` are read when nothing else is there.
@@ -32,12 +35,10 @@ pub struct Environment {
 impl Environment {
     /// That of this process, and `/etc/jotsmith`.
     pub fn of_process() -> Self {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
-            Some((name, value.into_string().ok()?))
-        });
+        let (variables, not_utf8) = sorted_out(std::env::vars_os());
         Self {
-            variables: variables.collect(),
+            variables,
+            not_utf8,
             working_directory: PathBuf::new(),
             system_directory: PathBuf::from("/etc/jotsmith"),
         }
@@ -51,6 +52,9 @@ impl Environment {
     /// The settings among the variables, each under its keys joined with dots. `defaults` says what is a table.
     pub(super) fn settings(&self, defaults: &Map<String, Value>, problems: &Problems) -> Map<String, Value> {
         let mut settings = Map::new();
+        for name in self.not_utf8.iter().filter(|name| name.starts_with(PREFIX) || *name == FILES) {
+            problems.add(ConfigError::new("is no UTF-8: write it anew").at(Some(&format!("{ORIGIN}{name}"))));
+        }
         for (name, value) in &self.variables {
             let Some(keys) = name.strip_prefix(PREFIX).filter(|_| !value.is_empty()) else { continue };
             let keys = keys.to_ascii_lowercase();
@@ -65,10 +69,25 @@ impl Environment {
     }
 }
 
+/// The variables that are text, and the names of those that are not; a name that is none is shown with a sign in the
+/// place of what is not.
+fn sorted_out(variables: impl Iterator<Item = (OsString, OsString)>) -> (BTreeMap<String, String>, BTreeSet<String>) {
+    let (mut text, mut not_utf8) = (BTreeMap::new(), BTreeSet::new());
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(text.insert(name, value)),
+            (Ok(name), Err(_)) => drop(not_utf8.insert(name)),
+            (Err(name), _) => drop(not_utf8.insert(name.to_string_lossy().into_owned())),
+        }
+    }
+    (text, not_utf8)
+}
+
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment")
             .field("variables", &self.variables.keys())
+            .field("not_utf8", &self.not_utf8)
             .field("working_directory", &self.working_directory)
             .field("system_directory", &self.system_directory)
             .finish()
@@ -101,4 +120,21 @@ fn judge(keys: &[&str], defaults: &Map<String, Value>) -> Result<(), &'static st
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_no_text_is_known_by_its_name() {
+        let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let given =
+            [(os(b"A"), os(b"1")), (os(b"JOTSMITH__ISSUER"), os(b"https://\xff")), (os(b"JOTSMITH__\xff"), os(b"1"))];
+        let (text, not_utf8) = sorted_out(given.into_iter());
+        assert_eq!(text, [("A".to_owned(), "1".to_owned())].into());
+        assert_eq!(not_utf8, ["JOTSMITH__ISSUER".to_owned(), "JOTSMITH__\u{FFFD}".to_owned()].into());
+    }
 }

@@ -11,6 +11,7 @@ use glob::{MatchOptions, Pattern};
 
 use super::environment::{self, Environment};
 use super::error::{ConfigError, Problems};
+use super::inputs::Inputs;
 use super::toml_file::TomlFile;
 
 /// A leading dot hides a file from patterns: editors and Kubernetes keep their own that way.
@@ -18,15 +19,25 @@ const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// Reads the files that were named, or those of the environment, or those at the usual places; with what they include.
-pub(super) fn read(named: &[PathBuf], environment: &Environment, problems: &Problems) -> Vec<TomlFile> {
-    let mut files = Files { read: Vec::new(), open: Vec::new(), known: HashMap::new(), problems };
-    for (path, by) in roots(named, environment, problems) {
+pub(super) fn read(
+    named: &[PathBuf],
+    environment: &Environment,
+    inputs: &Inputs,
+    problems: &Problems,
+) -> Vec<TomlFile> {
+    let mut files = Files { read: Vec::new(), open: Vec::new(), known: HashMap::new(), inputs, problems };
+    for (path, by) in roots(named, environment, inputs, problems) {
         files.add(&path, by, None);
     }
     files.read
 }
 
-fn roots(named: &[PathBuf], environment: &Environment, problems: &Problems) -> Vec<(PathBuf, &'static str)> {
+fn roots(
+    named: &[PathBuf],
+    environment: &Environment,
+    inputs: &Inputs,
+    problems: &Problems,
+) -> Vec<(PathBuf, &'static str)> {
     let from = |path: &Path| environment.working_directory.join(path);
     if !named.is_empty() {
         return named.iter().map(|path| (from(path), "--config")).collect();
@@ -36,6 +47,10 @@ fn roots(named: &[PathBuf], environment: &Environment, problems: &Problems) -> V
         return paths.map(|path| (from(Path::new(path)), environment::FILES)).collect();
     }
     let usual = ["config/default.toml", "config/local.toml"].map(|path| from(Path::new(path)));
+    // One that is missing may come.
+    for path in &usual {
+        inputs.look(path);
+    }
     // What cannot be looked at counts as there, so that it is refused and not passed over.
     let usual: Vec<_> =
         usual.into_iter().filter(|path| path.try_exists().unwrap_or(true)).map(|path| (path, "its place")).collect();
@@ -43,13 +58,20 @@ fn roots(named: &[PathBuf], environment: &Environment, problems: &Problems) -> V
         return usual;
     }
     let system = environment.system_directory.join("*.toml");
-    let system = matching(&environment.system_directory, "*.toml")
+    let system = list(&environment.system_directory, "*.toml", inputs)
         .map_err(|error| ConfigError::new(error).at(Some(&system.display().to_string())));
     problems.note(system).unwrap_or_default().into_iter().map(|path| (path, "its place")).collect()
 }
 
+/// The same as [`matching`], noted.
+fn list(directory: &Path, pattern: &str, inputs: &Inputs) -> Result<Vec<PathBuf>, String> {
+    let found = matching(directory, pattern);
+    inputs.list(directory, pattern, found.as_deref().ok());
+    found
+}
+
 /// The files in `directory` that a pattern means, sorted by name.
-fn matching(directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+pub(super) fn matching(directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     // An absolute pattern replaces the folder, as an absolute path would.
     let directory = Pattern::escape(&directory.to_string_lossy());
     let pattern = Path::new(&directory).join(pattern);
@@ -58,8 +80,9 @@ fn matching(directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     paths.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
-fn is_literal(pattern: &str) -> bool {
-    !pattern.contains(['*', '?', '['])
+/// Whether a text stands for any number of files, and not for the one of this name.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
 }
 
 struct Files<'p> {
@@ -68,6 +91,7 @@ struct Files<'p> {
     open: Vec<PathBuf>,
     /// Every file that was met, with who named it.
     known: HashMap<PathBuf, String>,
+    inputs: &'p Inputs,
     problems: &'p Problems,
 }
 
@@ -85,7 +109,7 @@ impl Files<'_> {
             let what = format!("{} is named twice, by {other} and by {by}: name it once", path.display());
             return self.problems.add(ConfigError::new(what));
         }
-        let Some(mut file) = self.problems.note(TomlFile::read(path)) else { return };
+        let Some(mut file) = self.problems.note(TomlFile::read(path, self.inputs)) else { return };
         self.open.push(identity);
         if let Some(include) = file.values.remove("include") {
             self.include(&include, path.parent().unwrap_or(Path::new("")));
@@ -106,8 +130,8 @@ impl Files<'_> {
                 problem(pattern, "write a file or a pattern in quotation marks, such as \"clients.d/*.toml\"");
                 continue;
             };
-            match matching(directory, text) {
-                Ok(paths) if paths.is_empty() && is_literal(text) => {
+            match list(directory, text, self.inputs) {
+                Ok(paths) if paths.is_empty() && !is_pattern(text) => {
                     problem(pattern, &format!("there is no file {}", directory.join(text).display()));
                 }
                 Ok(paths) => paths.iter().for_each(|path| self.add(path, "", pattern.origin())),

@@ -12,6 +12,7 @@ use config::{Config, Map, Source, Value, ValueKind};
 
 use super::environment::{self, Environment};
 use super::error::{ConfigError, ConfigErrors, Problems, suggestion};
+use super::inputs::Inputs;
 use super::toml_file::TomlFile;
 use super::{SECTIONS, files, schedule_file, secrets};
 
@@ -96,28 +97,29 @@ pub(super) struct Merged {
 }
 
 /// Reads all layers, or tells every problem that leaves one of them in doubt.
-pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merged, ConfigErrors> {
+pub(super) fn merge(named: &[PathBuf], environment: &Environment, inputs: &Inputs) -> Result<Merged, ConfigErrors> {
     let problems = Problems::default();
     let defaults = built_in();
-    let variables = environment.settings(&defaults.values, &problems);
+    let mut variables = environment.settings(&defaults.values, &problems);
     let mut layers = vec![defaults];
-    layers.extend(files::read(named, environment, &problems));
+    layers.extend(files::read(named, environment, inputs, &problems));
 
     let (mut lists, unknown) = (Lists::default(), Problems::default());
     let mut config = Config::builder();
     for layer in &mut layers {
         take_lists(layer, &mut lists, &problems);
-        note_unknown_sections(&layer.values, &unknown);
+        take_unknown_sections(&mut layer.values, &unknown);
         config = config.add_source(Layer(layer.values.clone()));
     }
-    note_unknown_sections(&variables, &unknown);
+    take_unknown_sections(&mut variables, &unknown);
     let config = config.add_source(Layer(variables)).build();
     let root = config.expect("our sources never fail to give what they hold").cache;
 
     if let Some(directory) = keys_directory(&root) {
         let path = environment.working_directory.join(directory).join(schedule_file::NAME);
+        inputs.look(&path);
         if path.try_exists().unwrap_or(true)
-            && let Some(mut schedule) = problems.note(TomlFile::read(&path))
+            && let Some(mut schedule) = problems.note(TomlFile::read(&path, inputs))
         {
             take_lists(&mut schedule, &mut lists, &problems);
             note_beyond_schedule(&schedule, &problems);
@@ -125,7 +127,7 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment) -> Result<Merg
         }
     }
 
-    let secret_files = secrets::resolve(&mut lists, environment, &problems);
+    let secret_files = secrets::resolve(&mut lists, environment, inputs, &problems);
     problems.finish(&HashMap::new())?;
     // The first layer is the built-in one, which is no file.
     let files = layers.iter().skip(1).map(|layer| layer.path.clone()).chain(secret_files).collect();
@@ -184,17 +186,20 @@ fn take(table: &mut Map<String, Value>, path: &[&str]) -> Option<Value> {
     }
 }
 
-/// Here and not with the other unknown keys: the crate `config` would read a dot in a key of the root as a path.
-fn note_unknown_sections(values: &Map<String, Value>, problems: &Problems) {
-    for (key, value) in values {
+/// Here and not with the other unknown keys: the crate `config` would read a dot or a bracket in a key of the root as a
+/// path, and with what stands there replace a section, whose problems would not be seen.
+fn take_unknown_sections(values: &mut Map<String, Value>, problems: &Problems) {
+    values.retain(|key, value| {
         let section =
             if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
-        if !SECTIONS.contains(&section) {
+        let is_known = SECTIONS.contains(&section);
+        if !is_known {
             let known = [&SECTIONS[..], &["include"]].concat();
             let what = format!("unknown key{}", suggestion(section, &known));
             problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
         }
-    }
+        is_known
+    });
 }
 
 fn keys_directory(root: &Value) -> Option<&str> {

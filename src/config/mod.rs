@@ -9,6 +9,8 @@ mod deserializer;
 mod environment;
 mod error;
 mod files;
+mod fingerprints;
+mod inputs;
 mod keys;
 mod layers;
 mod lifetimes;
@@ -32,6 +34,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::clients::ClientRegistry;
+use crate::foundation::fingerprints::Fingerprints;
 use crate::keys::algorithm::Algorithm;
 use crate::login::account::Account;
 use crate::protocol::issuer::Issuer;
@@ -41,6 +44,8 @@ use crate::tokens::lifetimes::Lifetimes;
 
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
+pub use fingerprints::SETTINGS;
+pub use inputs::Inputs;
 pub use keys::{GenerateIfMissing, KeySettings, SealingKeyEntry, SigningKeyEntry};
 pub use log::{LogFormat, LogSettings};
 pub use login::{Directory, LoginSettings};
@@ -93,6 +98,8 @@ pub struct Settings {
     pub users: Vec<Account>,
     /// Every file that was read, in the order of reading, those of secrets included.
     pub sources: Vec<PathBuf>,
+    /// What it says, as digests.
+    pub fingerprints: Fingerprints,
     /// What is allowed and perhaps not meant, in one sentence each.
     pub warnings: Vec<String>,
 }
@@ -100,12 +107,17 @@ pub struct Settings {
 /// Reads and judges a configuration: the `files`, or where there are none those of the environment or at the usual
 /// places, under the built-in defaults and the settings of the environment.
 pub fn load(files: &[PathBuf], environment: &Environment) -> Result<Settings, ConfigErrors> {
-    let mut merged = layers::merge(files, environment)?;
+    load_noting(files, environment, &Inputs::default())
+}
+
+/// The same, with a note of all that it was read from, also where it is refused.
+pub fn load_noting(files: &[PathBuf], environment: &Environment, inputs: &Inputs) -> Result<Settings, ConfigErrors> {
+    let mut merged = layers::merge(files, environment, inputs)?;
     let problems = std::mem::take(&mut merged.unknown);
     let settings = read(&Reading::new(&merged, &problems), environment);
     problems.finish(&merged.tables)?;
     let settings = settings.expect("what could not be read is a problem");
-    Ok(Settings { sources: merged.files, ..settings })
+    Ok(Settings { fingerprints: fingerprints::of(&merged), sources: merged.files, ..settings })
 }
 
 fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
@@ -150,6 +162,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         users: users.into_iter().map(|entry| entry.value).collect(),
         keys: keys?,
         sources: Vec::new(),
+        fingerprints: Fingerprints::default(),
         warnings,
     })
 }

@@ -2,13 +2,13 @@
 //!
 //! An error names the file or the variable, never what is in it.
 
-use std::fs;
 use std::path::PathBuf;
 
 use config::{Map, Value, ValueKind};
 
 use super::environment::Environment;
 use super::error::{ConfigError, KeyPath, Problems};
+use super::inputs::Inputs;
 use super::layers::{JoinedList, Lists};
 
 /// Every value that is a secret: keys within each entry of a list, and `*` for each member of a value.
@@ -16,8 +16,13 @@ const SECRETS: [(JoinedList, &[&str]); 2] =
     [(JoinedList::Clients, &["client_secrets", "*"]), (JoinedList::Users, &["password_hash"])];
 
 /// Puts what the files and variables hold in place of their names, and gives the files.
-pub(super) fn resolve(lists: &mut Lists, environment: &Environment, problems: &Problems) -> Vec<PathBuf> {
-    let mut resolver = Resolver { environment, problems, files: Vec::new() };
+pub(super) fn resolve(
+    lists: &mut Lists,
+    environment: &Environment,
+    inputs: &Inputs,
+    problems: &Problems,
+) -> Vec<PathBuf> {
+    let mut resolver = Resolver { environment, inputs, problems, files: Vec::new() };
     for (list, path) in SECRETS {
         for (index, entry) in lists.entries_mut(list).iter_mut().enumerate() {
             let id = list.id(entry).map(str::to_owned);
@@ -29,6 +34,7 @@ pub(super) fn resolve(lists: &mut Lists, environment: &Environment, problems: &P
 
 struct Resolver<'r> {
     environment: &'r Environment,
+    inputs: &'r Inputs,
     problems: &'r Problems,
     files: Vec<PathBuf>,
 }
@@ -66,6 +72,9 @@ impl Resolver<'_> {
         match (entries.next(), entries.next()) {
             (Some(("file", ValueKind::String(path))), None) => self.file(path),
             (Some(("env", ValueKind::String(name))), None) => {
+                if self.environment.not_utf8.contains(name) {
+                    return Err(format!("the environment variable {name} is no UTF-8"));
+                }
                 let value = self.environment.variable(name).map(str::to_owned);
                 value.ok_or_else(|| format!("the environment variable {name} is not set, or is empty"))
             }
@@ -75,7 +84,7 @@ impl Resolver<'_> {
 
     fn file(&mut self, path: &str) -> Result<String, String> {
         let path = self.environment.working_directory.join(path);
-        let text = fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let text = self.inputs.read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
         if text.is_empty() {
             return Err(format!("{} is empty", path.display()));

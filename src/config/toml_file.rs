@@ -1,13 +1,15 @@
 //! One TOML file as values that remember their `file:line`.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use config::{Map, Value, ValueKind};
-use toml_edit::{Document, Item, Table, TableLike};
+use toml_edit::{Document, Item, Table};
 
 use super::error::{ConfigError, KeyPath};
+use super::inputs::Inputs;
 
 /// A file that was read.
 #[derive(Clone)]
@@ -22,21 +24,22 @@ pub(super) struct TomlFile {
 
 impl TomlFile {
     /// Reads and parses a file.
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
+    pub(super) fn read(path: &Path, inputs: &Inputs) -> Result<Self, ConfigError> {
+        let text = inputs
+            .read(path)
             .map_err(|error| ConfigError::new(format!("cannot be read: {error}")).at(Some(&name(path))))?;
         Self::parse(path, &text)
     }
 
     /// Parses what stands in a file.
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let mut reader = Reader { name: name(path), lines: line_starts(text), tables: HashMap::new() };
+        let mut reader = Reader::new(name(path), text);
         let document = Document::parse(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| reader.line(span.start));
+            let place = reader.origin(Some(error.span().unwrap_or_default())).cloned();
             // TOML reads to the end of the file before it misses a closing quotation mark: the message may be long.
-            ConfigError::new(format!("this is no TOML: {}", error.message())).at(Some(&reader.origin_of(line)))
+            ConfigError::new(format!("this is no TOML: {}", error.message())).at(place.as_deref())
         })?;
-        let values = reader.table(document.as_table(), &KeyPath::Keys(&[]), true);
+        let values = reader.table(document.into_table().into_iter(), &KeyPath::Keys(&[]), true);
         Ok(Self { path: path.to_owned(), values, tables: reader.tables })
     }
 }
@@ -53,66 +56,106 @@ fn line_starts(text: &str) -> Vec<usize> {
 struct Reader {
     name: String,
     lines: Vec<usize>,
+    /// The line that was last asked for: what is asked next is mostly near.
+    near: usize,
+    /// Where a place is put together.
+    place: String,
     tables: HashMap<String, String>,
 }
 
 impl Reader {
-    fn line(&self, byte: usize) -> usize {
-        self.lines.partition_point(|start| *start <= byte)
+    fn new(name: String, text: &str) -> Self {
+        Self { name, lines: line_starts(text), near: 0, place: String::new(), tables: HashMap::new() }
     }
 
-    fn origin_of(&self, line: usize) -> String {
-        format!("{}:{line}", self.name)
+    fn line(&mut self, byte: usize) -> usize {
+        /// How many lines are looked at one by one.
+        const NEAR: usize = 16;
+        if self.lines[self.near] <= byte {
+            for line in self.near + 1..self.near + NEAR {
+                if self.lines.get(line).is_none_or(|start| *start > byte) {
+                    self.near = line - 1;
+                    return line;
+                }
+            }
+        }
+        let line = self.lines.partition_point(|start| *start <= byte);
+        self.near = line.saturating_sub(1);
+        line
     }
 
-    fn origin(&self, span: Option<std::ops::Range<usize>>) -> Option<String> {
-        span.map(|span| self.origin_of(self.line(span.start)))
+    /// The place of what stands there, as its `file:line`.
+    fn origin(&mut self, span: Option<Range<usize>>) -> Option<&String> {
+        let line = self.line(span?.start);
+        self.place.clear();
+        // Writing into memory does not fail.
+        let _ = write!(self.place, "{}:{line}", self.name);
+        Some(&self.place)
     }
 
-    /// `is_merged`: whether this table is one of those that are merged, which a table within a list is not.
-    fn table(&mut self, table: &dyn TableLike, path: &KeyPath<'_>, is_merged: bool) -> Map<String, Value> {
-        let mut values = Map::with_capacity(table.len());
-        for (key, item) in table.iter() {
-            let origin = self.origin(item.span());
-            let path = KeyPath::Key(path, key);
-            if let (true, true, Some(origin)) = (is_merged, item.is_table_like(), &origin) {
-                self.tables.insert(path.to_string(), origin.clone());
+    fn value_at(&mut self, span: Option<Range<usize>>, kind: ValueKind) -> Value {
+        Value::new(self.origin(span), kind)
+    }
+
+    /// What it is made of is taken apart on the way: of a large file there is never all of both. `is_merged`: whether this
+    /// table is one of those that are merged, which a table within a list is not.
+    fn table(
+        &mut self,
+        entries: impl Iterator<Item = (String, Item)>,
+        path: &KeyPath<'_>,
+        is_merged: bool,
+    ) -> Map<String, Value> {
+        let mut values = Map::with_capacity(entries.size_hint().0);
+        for (key, item) in entries {
+            let span = item.span();
+            let path = KeyPath::Key(path, &key);
+            if is_merged
+                && item.is_table_like()
+                && let Some(place) = self.origin(span.clone()).cloned()
+            {
+                self.tables.insert(path.to_string(), place);
             }
             let kind = self.item(item, &path, is_merged);
-            values.insert(key.to_owned(), Value::new(origin.as_ref(), kind));
+            let value = self.value_at(span, kind);
+            values.insert(key, value);
         }
         values
     }
 
-    fn item(&mut self, item: &Item, path: &KeyPath<'_>, is_merged: bool) -> ValueKind {
+    fn item(&mut self, item: Item, path: &KeyPath<'_>, is_merged: bool) -> ValueKind {
         match item {
             Item::None => ValueKind::Nil,
             Item::Value(value) => self.value(value, path, is_merged),
-            Item::Table(table) => ValueKind::Table(self.table(table, path, is_merged)),
-            Item::ArrayOfTables(list) => ValueKind::Array(list.iter().map(|table| self.entry(table, path)).collect()),
+            Item::Table(table) => ValueKind::Table(self.table(table.into_iter(), path, is_merged)),
+            Item::ArrayOfTables(list) => {
+                ValueKind::Array(list.into_iter().map(|table| self.entry(table, path)).collect())
+            }
         }
     }
 
-    fn entry(&mut self, table: &Table, path: &KeyPath<'_>) -> Value {
-        let origin = self.origin(table.span());
-        let values = self.table(table, path, false);
-        Value::new(origin.as_ref(), ValueKind::Table(values))
+    fn entry(&mut self, table: Table, path: &KeyPath<'_>) -> Value {
+        let span = table.span();
+        let values = self.table(table.into_iter(), path, false);
+        self.value_at(span, ValueKind::Table(values))
     }
 
-    fn value(&mut self, value: &toml_edit::Value, path: &KeyPath<'_>, is_merged: bool) -> ValueKind {
+    fn value(&mut self, value: toml_edit::Value, path: &KeyPath<'_>, is_merged: bool) -> ValueKind {
         match value {
-            toml_edit::Value::String(text) => ValueKind::String(text.value().clone()),
-            toml_edit::Value::Integer(number) => ValueKind::I64(*number.value()),
-            toml_edit::Value::Float(number) => ValueKind::Float(*number.value()),
-            toml_edit::Value::Boolean(value) => ValueKind::Boolean(*value.value()),
+            toml_edit::Value::String(text) => ValueKind::String(text.into_value()),
+            toml_edit::Value::Integer(number) => ValueKind::I64(number.into_value()),
+            toml_edit::Value::Float(number) => ValueKind::Float(number.into_value()),
+            toml_edit::Value::Boolean(value) => ValueKind::Boolean(value.into_value()),
             // A time may be written with or without quotation marks: both become text.
             toml_edit::Value::Datetime(time) => ValueKind::String(time.value().to_string()),
-            toml_edit::Value::InlineTable(table) => ValueKind::Table(self.table(table, path, is_merged)),
+            toml_edit::Value::InlineTable(table) => {
+                let entries = table.into_iter().map(|(key, value)| (key, Item::Value(value)));
+                ValueKind::Table(self.table(entries, path, is_merged))
+            }
             toml_edit::Value::Array(members) => {
-                let members = members.iter().map(|member| {
-                    let origin = self.origin(member.span());
+                let members = members.into_iter().map(|member| {
+                    let span = member.span();
                     let kind = self.value(member, path, false);
-                    Value::new(origin.as_ref(), kind)
+                    self.value_at(span, kind)
                 });
                 ValueKind::Array(members.collect())
             }
@@ -155,7 +198,10 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
-        let error = TomlFile::read(Path::new("/nonexistent/a.toml")).err().expect("no such file").to_string();
+        let error = TomlFile::read(Path::new("/nonexistent/a.toml"), &Inputs::default())
+            .err()
+            .expect("no such file")
+            .to_string();
         assert!(error.starts_with("/nonexistent/a.toml: cannot be read: "), "{error}");
     }
 }

@@ -7,6 +7,7 @@ pub mod base64url;
 pub mod clock;
 pub mod digest;
 pub mod duration;
+pub mod fingerprints;
 pub mod id;
 pub mod keyed_digest;
 pub mod network;

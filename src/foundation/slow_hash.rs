@@ -50,6 +50,24 @@ impl PoolSize {
     }
 }
 
+/// How full a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Hashes that run and wait now.
+    pub now: Hashes,
+    /// How many may.
+    pub most: Hashes,
+}
+
+/// Hashes of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashes {
+    /// That run.
+    pub running: usize,
+    /// That wait for one of those to end.
+    pub waiting: usize,
+}
+
 /// Verifies passwords off the event loop, so many at a time and no more. One for the process: cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SlowHash {
@@ -65,7 +83,12 @@ impl SlowHash {
         let all = size.running.get() + size.waiting;
         Self {
             runners: Arc::new(Semaphore::new(size.running.get())),
-            places: Arc::new(Places { all, a_network: (all / 4).max(1), taken: Mutex::default() }),
+            places: Arc::new(Places {
+                running: size.running.get(),
+                all,
+                a_network: (all / 4).max(1),
+                taken: Mutex::default(),
+            }),
             #[cfg(test)]
             computed: Arc::default(),
         }
@@ -80,6 +103,17 @@ impl SlowHash {
     /// Whether `hash` is a hash of `password`. Needs a tokio runtime.
     pub async fn verify(&self, network: Network, password: Password, hash: &PasswordHash) -> Result<bool, Busy> {
         self.queue(network)?.turn().await?.verify(password, hash).await
+    }
+
+    /// How full it is.
+    pub fn occupancy(&self) -> Occupancy {
+        let places = &self.places;
+        let taken = places.taken().all;
+        let running = places.running.saturating_sub(self.runners.available_permits()).min(taken);
+        Occupancy {
+            now: Hashes { running, waiting: taken - running },
+            most: Hashes { running: places.running, waiting: places.all - places.running },
+        }
     }
 
     /// Takes a place in the line, if there is one.
@@ -156,6 +190,7 @@ impl Turn {
 /// The places of the pool, those of running hashes and those of waiting ones.
 #[derive(Debug)]
 struct Places {
+    running: usize,
     all: usize,
     a_network: usize,
     taken: Mutex<Taken>,

@@ -81,8 +81,9 @@ impl<'a> AuthorizationCodeRequest<'a> {
         let grant = grant_of(&code, client, ports, now);
         let request = GrantRequest { client, grant: &grant, scope: None, resource: &self.resource };
         let permitted = request.permit(ports).await?;
+        let minted = permitted.mint(&grant, ports, now).await?;
         match ports.codes.redeem(grant.clone(), now).await? {
-            Redemption::Redeemed => permitted.answer(&grant, ports, now),
+            Redemption::Redeemed => Ok(permitted.answer(minted, &grant, ports)),
             Redemption::Expired => Err(CodeRejected::Expired.into()),
             Redemption::Unknown => Err(CodeRejected::Unknown.into()),
             // Another request was faster. This one is as valid, so one of the two is a thief's (RFC 6749 §4.1.2).

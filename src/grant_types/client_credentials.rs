@@ -25,7 +25,7 @@ impl<'a> ClientCredentialsRequest<'a> {
     }
 
     /// Mints an access token for the client itself.
-    pub fn respond(
+    pub async fn respond(
         &self,
         client: &AuthenticatedClient,
         ports: &Ports<'_>,
@@ -36,6 +36,6 @@ impl<'a> ClientCredentialsRequest<'a> {
         let asked = requested_scope(client, self.scope)?;
         let scope = scope_of_resources(&asked, audience.resources())?;
         let authorization = Authorization { client, person: None, scope: &scope, audience: &audience };
-        Ok(ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now)?)
+        Ok(ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now).await?)
     }
 }

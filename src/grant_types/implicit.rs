@@ -30,5 +30,5 @@ pub async fn respond(
     })?;
     let person = Person { account: &account, auth_time: session.auth_time, grant: None };
     let authorization = Authorization { client, person: Some(person), scope: &scope, audience: &audience };
-    Ok(ports.issuer.issue(&authorization, None, now)?)
+    Ok(ports.issuer.issue(&authorization, None, now).await?)
 }

@@ -118,7 +118,7 @@ impl<'a> TokenRequest<'a> {
             Self::AuthorizationCode(request) => request.respond(client, ports, now).await,
             Self::Password(request) => request.respond(client, ports, now).await,
             Self::RefreshToken(request) => request.respond(client, ports, now).await,
-            Self::ClientCredentials(request) => request.respond(client, ports, now),
+            Self::ClientCredentials(request) => request.respond(client, ports, now).await,
         }
     }
 }

@@ -75,7 +75,7 @@ impl<'a> PasswordRequest<'a> {
         let grant = may_refresh.then(|| grant_of(&account, client, &scope, identifiers, ports, now));
         let person = Some(Person { account: &account, auth_time: now, grant: grant.as_ref() });
         let authorization = Authorization { client, person, scope: &scope, audience: &audience };
-        let mut response = ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now)?;
+        let mut response = ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now).await?;
         if let Some(grant) = grant {
             let handle = Handle { kind: HandleKind::Refresh, id: grant.id, generation: grant.generation };
             let token = handle.seal(ports.sealing, grant.rotated_at);

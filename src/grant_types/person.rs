@@ -69,21 +69,32 @@ impl<'a> GrantRequest<'a> {
 }
 
 impl Permitted<'_> {
-    /// Mints the access token, and gives the refresh token of the grant's generation where the client may refresh.
-    pub(super) fn answer(&self, grant: &Grant, ports: &Ports<'_>, now: Timestamp) -> Result<TokenResponse, OAuthError> {
+    /// Mints the access token. Before anything is spent: where no key can sign now, the client may ask again.
+    pub(super) async fn mint(
+        &self,
+        grant: &Grant,
+        ports: &Ports<'_>,
+        now: Timestamp,
+    ) -> Result<TokenResponse, OAuthError> {
         let authorization = Authorization {
             client: self.client,
             person: Some(Person { account: &self.account, auth_time: grant.auth_time, grant: Some(grant) }),
             scope: &self.scope,
             audience: &self.audience,
         };
-        let mut response = ports.issuer.issue(&authorization, None, now)?;
+        Ok(ports.issuer.issue(&authorization, None, now).await?)
+    }
+
+    /// The answer to the request: what was minted, and the refresh token of the grant's generation where the client may
+    /// refresh.
+    pub(super) fn answer(&self, minted: TokenResponse, grant: &Grant, ports: &Ports<'_>) -> TokenResponse {
+        let mut response = minted;
         if self.client.grant_types.contains(&GrantType::RefreshToken) {
             let handle = Handle { kind: HandleKind::Refresh, id: grant.id, generation: grant.generation };
             // Sealed as of the rotation, not as of now: a retry gives the same bytes.
             let token = handle.seal(ports.sealing, grant.rotated_at);
             response.refresh_token = Some(token.expose_secret().to_owned());
         }
-        Ok(response)
+        response
     }
 }

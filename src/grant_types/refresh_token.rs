@@ -88,15 +88,17 @@ impl<'a> RefreshTokenRequest<'a> {
         }
         let request = GrantRequest { client, grant: &grant, scope: self.scope, resource: &self.resource };
         let permitted = request.permit(ports).await?;
+        // No generation changes what an access token of the grant says.
+        let minted = permitted.mint(&grant, ports, now).await?;
         let policy = RotationPolicy {
             retry_window: ports.lifetimes.refresh_retry_window(client),
             idle: ports.lifetimes.refresh_token_idle,
         };
         let rejected = match ports.grants.rotate(handle.id, handle.generation, now, policy).await? {
-            Rotation::Rotated(grant) => return permitted.answer(&grant, ports, now),
+            Rotation::Rotated(grant) => return Ok(permitted.answer(minted, &grant, ports)),
             Rotation::Retried(grant) => {
                 tracing::info!(grant.id = %grant.id, "a lost answer was asked for again");
-                return permitted.answer(&grant, ports, now);
+                return Ok(permitted.answer(minted, &grant, ports));
             }
             Rotation::Reused(grant) => {
                 tracing::warn!(grant.id = %grant.id, "a refresh token was used again; its grant is revoked");

@@ -25,6 +25,8 @@ pub(super) struct ClientRequest<'a> {
     pub(super) parameters: Parameters<'a>,
     /// What is configured, from the request's beginning to its end.
     pub(super) live: Arc<Live>,
+    /// As it came.
+    pub(super) http: &'a HttpRequest,
     /// Where it comes from.
     pub(super) network: Network,
     /// What lives longer.
@@ -58,7 +60,7 @@ pub(super) async fn answer(
     answer.unwrap_or_else(|error| error_response::render(request, &error))
 }
 
-async fn open<'a>(request: &HttpRequest, body: &'a [u8], state: &'a State) -> Result<ClientRequest<'a>, OAuthError> {
+async fn open<'a>(request: &'a HttpRequest, body: &'a [u8], state: &'a State) -> Result<ClientRequest<'a>, OAuthError> {
     let parameters = Parameters::parse(body)?;
     // The snapshot is held across an await, so it is a counted reference and not a guard of the moment.
     let live = state.live_for_long();
@@ -78,5 +80,5 @@ async fn open<'a>(request: &HttpRequest, body: &'a [u8], state: &'a State) -> Re
     let client = authenticator.authenticate(&presented, network, now).await?;
     // For `cors`, which decides on whose pages may read the answer.
     request.extensions_mut().insert(client.clone());
-    Ok(ClientRequest { client, parameters, live, network, state, now })
+    Ok(ClientRequest { http: request, client, parameters, live, network, state, now })
 }

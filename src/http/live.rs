@@ -10,6 +10,8 @@ use ipnet::IpNet;
 use crate::authorize::request::Registrations;
 use crate::clients::ClientRegistry;
 use crate::clients::authentication::{AssertionVerifier, SecretVerifier};
+use crate::foundation::clock::Timestamp;
+use crate::foundation::fingerprints::Fingerprints;
 use crate::keys::key_ring::KeyRing;
 use crate::keys::sealing_ring::SealingRing;
 use crate::login::password::PasswordLogin;
@@ -42,6 +44,10 @@ pub struct Live {
     pub login: PasswordLogin,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What it says, as digests. Of settings that wait for a restart, what was there at the start.
+    pub fingerprints: Fingerprints,
+    /// When it was read.
+    pub loaded_at: Timestamp,
     /// For how long after a grant's end an access token of it may still be shown to somebody.
     pub tombstone: Duration,
     /// Networks whose `X-Forwarded-For` is believed.

@@ -3,6 +3,7 @@
 mod authorize;
 mod browser;
 mod client_request;
+pub mod configuration;
 mod consent;
 mod cookies;
 mod cors;
@@ -16,6 +17,7 @@ pub mod live;
 mod login;
 mod logout;
 mod metadata;
+mod metrics;
 mod network;
 mod pages;
 mod presented_credentials;
@@ -33,6 +35,7 @@ use crate::protocol::issuer::Issuer;
 
 pub use headers::name_request;
 pub use metadata::render as render_metadata;
+pub use metrics::measure_request;
 
 /// The address of the token endpoint, as the metadata names it.
 pub fn token_endpoint(issuer: &Issuer) -> String {
@@ -93,6 +96,8 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
     routes
         .service(get("/health/live").route(read().to(health::live)))
         .service(get("/health/ready").route(read().to(health::ready)))
+        .service(get("/metrics").route(read().to(metrics::metrics)))
+        .service(post(configuration::PATH).route(web::post().to(configuration::configuration)))
         .default_service(web::to(not_found));
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::{Clock, Timestamp};
@@ -55,12 +56,20 @@ pub struct State {
     pub random: Arc<dyn Random>,
     /// What must be taken back.
     pub stores: Stores,
+    /// What was counted in this process.
+    pub metrics: PrometheusHandle,
 }
 
 impl State {
     /// A process that serves `live`.
-    pub fn new(live: Live, clock: Arc<dyn Clock>, random: Arc<dyn Random>, stores: Stores) -> Self {
-        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock, random, stores }
+    pub fn new(
+        live: Live,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        stores: Stores,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        Self { live: ArcSwap::from_pointee(live), reload: ArcSwap::default(), clock, random, stores, metrics }
     }
 
     /// The snapshot of the moment, for a request that does not wait in between. Load it once a request.
@@ -94,10 +103,12 @@ impl State {
         self.clock.now()
     }
 
-    /// Puts a new snapshot in the place of the old one; running requests keep the one they loaded.
-    pub fn replace(&self, live: Live) {
-        self.live.store(Arc::new(live));
+    /// Puts a new snapshot in the place of the old one, and gives that; running requests keep the one they loaded.
+    #[must_use = "the last one to let go of a snapshot takes it apart, which should be no thread that answers requests"]
+    pub fn replace(&self, live: Live) -> Arc<Live> {
+        let old = self.live.swap(Arc::new(live));
         self.reload.store(Arc::new(ReloadOutcome::Loaded));
+        old
     }
 
     /// Notes that what is written was refused.

@@ -30,6 +30,8 @@ pub struct History {
     served: Option<Served>,
     /// When the last set that was served before now has left the caches, but for [`CLOCK_TOLERANCE`].
     caches_until: Timestamp,
+    /// Until when what is signed now is accepted: it moves with the clock.
+    moving: Timestamp,
     /// The server ended without saying until when it had served, so that the ends of its tokens are guessed.
     is_guess: bool,
 }
@@ -78,7 +80,7 @@ pub struct Kept {
 pub enum NotContinued {
     /// A key is left out, or goes, while its tokens are in use.
     #[error(
-        "the key with kid `{kid}` goes while tokens that it signed are in use: keep its entry, with no retire_at before {until}; if the key is lost or has leaked, run `jotsmith keys kill {kid}`"
+        "the key with kid `{kid}` goes while tokens that it signed are in use: keep its entry, with no retire_at before {until}; if it is lost, give its tokens up with `jotsmith keys kill {kid} --lost --yes`"
     )]
     TokensInUse {
         /// The key.
@@ -96,8 +98,13 @@ pub enum NotContinued {
 
 impl History {
     /// Nothing was ever published.
-    pub const NONE: Self =
-        Self { keys: BTreeMap::new(), served: None, caches_until: Timestamp::from_millis(0), is_guess: false };
+    pub const NONE: Self = Self {
+        keys: BTreeMap::new(),
+        served: None,
+        caches_until: Timestamp::from_millis(0),
+        moving: Timestamp::from_millis(0),
+        is_guess: false,
+    };
 
     /// Nothing was ever published, for as long as one likes.
     pub fn none() -> &'static Self {
@@ -118,6 +125,7 @@ impl History {
         Self {
             keys: keys.into_iter().map(|key| (key.kid.clone(), key)).collect(),
             caches_until: served.caches_until.max(end + Duration::from_millis(served.jwks_max_age)),
+            moving: Timestamp::default(),
             is_guess: served.stopped_at.is_none(),
             served: Some(served),
         }
@@ -134,7 +142,7 @@ impl History {
             let earlier = self.keys.get(span.key.kid()).filter(|earlier| earlier.digest == digest);
             let signed_from = span.signs_from.max(since);
             let signed_until = span.replaced_at.map_or(now, |replaced_at| replaced_at.min(now));
-            let signed = (signed_from < signed_until).then(|| signed_until + ring.longest_lifetime());
+            let signed = (signed_from <= signed_until).then(|| signed_until + ring.longest_lifetime());
             let tokens_until = signed.max(earlier.and_then(|earlier| earlier.tokens_until));
             if !span.is_published(now) {
                 continue;
@@ -154,7 +162,8 @@ impl History {
             stopped_at: None,
         };
         let caches_until = self.caches_until.max(now + ring.jwks_max_age());
-        Self { keys, served: Some(served), caches_until, is_guess: false }
+        let moving = now + ring.longest_lifetime();
+        Self { keys, served: Some(served), caches_until, moving, is_guess: false }
     }
 
     /// What is to be kept of it, for a server that goes on or has stopped.
@@ -163,7 +172,7 @@ impl History {
         let mut keys: Vec<_> = self.keys.values().cloned().collect();
         if stopped_at.is_none() {
             // It moves with the clock while the key signs, and is not worth a write each time.
-            for key in keys.iter_mut().filter(|key| key.is_signing) {
+            for key in keys.iter_mut().filter(|key| key.is_signing && key.tokens_until <= Some(self.moving)) {
                 key.tokens_until = None;
             }
         }
@@ -180,11 +189,6 @@ impl History {
         self.is_guess
     }
 
-    /// From when on no cache holds a set without the key, if it has been published.
-    pub(super) fn known_from(&self, key: &SigningKey) -> Option<Timestamp> {
-        self.find(key).map(|published| published.known_from)
-    }
-
     /// From when on a key may sign whose predecessor can go on: none where it may at any time.
     pub(super) fn earliest_start(
         &self,
@@ -196,7 +200,8 @@ impl History {
         if self.is_none() {
             return None;
         }
-        let known_from = match self.find(key) {
+        // One that is not published now begins anew.
+        let known_from = match self.find(key).filter(|_| published_from <= now) {
             // What it could break by signing too soon it has broken.
             Some(published) if published.tokens_until.is_some() || published.is_signing => return None,
             Some(published) => published.known_from,

@@ -186,8 +186,8 @@ impl KeyRing {
         })
     }
 
-    /// Signs claims with the key that signs now.
-    pub fn sign(
+    /// Signs claims with the key that signs now. Waits only where that key lies outside of this process.
+    pub async fn sign(
         &self,
         algorithm: Algorithm,
         typ: TokenType,
@@ -195,7 +195,12 @@ impl KeyRing {
         claims: &impl Serialize,
     ) -> Result<String, NotSigned> {
         let key = self.schedules.get(&algorithm).and_then(|schedule| schedule.signing(now));
-        Ok(key.ok_or(NotSigned::NoKey(algorithm))?.sign(typ, claims)?)
+        Ok(key.ok_or(NotSigned::NoKey(algorithm))?.sign_wherever(typ, claims).await?)
+    }
+
+    /// The `kid` of the key that signs now.
+    pub fn signing_kid(&self, algorithm: Algorithm, now: Timestamp) -> Option<&str> {
+        self.schedules.get(&algorithm)?.signing(now).map(SigningKey::kid)
     }
 
     /// Verifies a token with the keys that are published at the expected time, and gives its claims.
@@ -289,9 +294,8 @@ fn scheduled(
 ) -> Result<Schedule<SigningKey>, ScheduleRefused> {
     let RingDemands { history, now, jwks_max_age, .. } = *demands;
     let of_schedule = demands.of_schedule(algorithm);
-    let known_from = |key: &SigningKey| history.known_from(key);
     let mut schedule = Schedule::new(entries)?;
-    schedule.judge_knowing(&of_schedule, known_from)?;
+    schedule.judge(&of_schedule)?;
 
     let late = |entry: &Scheduled<SigningKey>| {
         history.earliest_start(&entry.key, entry.lifecycle.published_from(), jwks_max_age, now)
@@ -303,7 +307,7 @@ fn scheduled(
         notes.push(RingNote::Unheard { key: first.name.clone(), until });
     }
     let refused = match schedule.hold_back(late) {
-        Ok(held_back) => match schedule.judge_knowing(&of_schedule, known_from) {
+        Ok(held_back) => match schedule.judge(&of_schedule) {
             Ok(()) => {
                 notes.extend(held_back.iter().map(|held_back| RingNote::HeldBack {
                     key: schedule.entries()[held_back.at].name.clone(),
@@ -388,6 +392,7 @@ mod tests {
 
     use super::*;
     use crate::keys::schedule::Lifecycle;
+    use crate::keys::signer::{RemoteSigner, SignerUnavailable, Signing};
     use crate::keys::signing_key::generate;
 
     const MINUTE: Duration = Duration::from_mins(1);
@@ -435,14 +440,15 @@ mod tests {
         keys.map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect()
     }
 
-    #[test]
-    fn a_token_is_verified_until_it_ends_across_a_change_of_keys() {
+    #[tokio::test]
+    async fn a_token_is_verified_until_it_ends_across_a_change_of_keys() {
         let ring = ring();
         let just_before_change = minute(220).before(Duration::from_millis(1));
         let claims = json!({ "sub": "s6BhdRkqt3", "exp": just_before_change.as_seconds() + 300 });
-        let sign = |now| ring.sign(Algorithm::Es256, TokenType::AccessToken, now, &claims).expect("a token");
+        let sign =
+            async |now| ring.sign(Algorithm::Es256, TokenType::AccessToken, now, &claims).await.expect("a token");
         let kid = |token: &str| jws::decode_unverified(token).expect("a token").header["kid"].clone();
-        let (old, new) = (sign(just_before_change), sign(minute(220)));
+        let (old, new) = (sign(just_before_change).await, sign(minute(220)).await);
         assert_eq!((kid(&old), kid(&new)), (json!("a"), json!("b")));
 
         assert_eq!(ring.verify(&old, &expectation(minute(224))), Ok(claims.clone()));
@@ -482,12 +488,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn without_a_key_that_signs_nothing_is_signed() {
+    #[tokio::test]
+    async fn without_a_key_that_signs_nothing_is_signed() {
         let late = key("a", Algorithm::Es256, [None, Some(200), None]);
         let ring = KeyRing::new(vec![late], &demands(&[])).expect("nobody needs it yet");
         for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
-            let refused = ring.sign(algorithm, TokenType::AccessToken, minute(199), &()).expect_err("no key");
+            let refused = ring.sign(algorithm, TokenType::AccessToken, minute(199), &()).await.expect_err("no key");
             assert!(matches!(refused, NotSigned::NoKey(named) if named == algorithm));
         }
         assert_eq!(ring.algorithms(minute(199)).count(), 0);
@@ -522,5 +528,57 @@ mod tests {
         let refused = KeyRing::new(keys, &demands(&[])).expect_err("one kid");
         let name = "a.pem".to_owned();
         assert_eq!(refused, KeyRingRefused::SameKid { key: name.clone(), other: name, kid: "a".to_owned() });
+    }
+
+    /// A service that has the private half of an Ed25519 key.
+    struct Elsewhere {
+        pair: aws_lc_rs::signature::Ed25519KeyPair,
+        answer: fn(Vec<u8>) -> Result<Vec<u8>, SignerUnavailable>,
+    }
+
+    impl RemoteSigner for Elsewhere {
+        fn sign<'a>(&'a self, message: &'a [u8]) -> Signing<'a> {
+            Box::pin(async move {
+                // As over a network: it answers at another moment.
+                tokio::task::yield_now().await;
+                (self.answer)(self.pair.try_sign(message).expect("a signature").as_ref().to_vec())
+            })
+        }
+    }
+
+    fn ring_elsewhere(answer: fn(Vec<u8>) -> Result<Vec<u8>, SignerUnavailable>) -> KeyRing {
+        use aws_lc_rs::signature::KeyPair as _;
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().expect("a key");
+        let public_key = pair.public_key().as_ref().to_vec();
+        let signer = std::sync::Arc::new(Elsewhere { pair, answer });
+        let key = SigningKey::remote(Algorithm::EdDsa, &public_key, None, signer).expect("a public key");
+        let entry = Scheduled { name: "kms".to_owned(), lifecycle: Lifecycle::default(), key };
+        KeyRing::new(vec![entry], &demands(&[Algorithm::EdDsa])).expect("a ring")
+    }
+
+    async fn signed(ring: &KeyRing) -> Result<String, NotSigned> {
+        let claims = json!({ "sub": "s6BhdRkqt3", "exp": minute(105).as_seconds() });
+        ring.sign(Algorithm::EdDsa, TokenType::AccessToken, minute(100), &claims).await
+    }
+
+    #[tokio::test]
+    async fn a_key_outside_of_the_process_is_published_and_signs_what_its_public_half_verifies() {
+        let ring = ring_elsewhere(Ok);
+        let token = signed(&ring).await.expect("a token");
+        assert_eq!(token.capacity(), token.len(), "the room was counted exactly");
+        assert!(ring.verify::<Value>(&token, &expectation(minute(100))).is_ok());
+        assert_eq!(kids(ring.key_set(minute(100))).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_signer_that_cannot_be_asked_or_answers_wrongly_gives_no_token() {
+        let down = ring_elsewhere(|_| {
+            Err(SignerUnavailable { cause: "no route".to_owned(), retry_after: Duration::from_secs(7) })
+        });
+        let refused = signed(&down).await.expect_err("no signature");
+        assert!(matches!(&refused, NotSigned::Failed(SigningFailed::Unavailable(_))), "{refused}");
+        let der = ring_elsewhere(|signature| Ok([&[0x30], &signature[..]].concat()));
+        let refused = signed(&der).await.expect_err("another form");
+        assert!(matches!(refused, NotSigned::Failed(SigningFailed::WrongLength { is: 65, expected: 64 })), "{refused}");
     }
 }

@@ -225,18 +225,8 @@ impl<K> Schedule<K> {
     /// What could have done harm only in the past passes: longer lifetimes or caches than an old change of keys had in
     /// mind must not make the configuration unusable.
     pub fn judge(&self, demands: &Demands) -> Result<(), ScheduleRefused> {
-        self.judge_knowing(demands, |_| None)
-    }
-
-    /// The same where it is known of some keys from when on every reader has them: then not their `publish_at` counts.
-    pub fn judge_knowing(
-        &self,
-        demands: &Demands,
-        known_from: impl Fn(&K) -> Option<Timestamp>,
-    ) -> Result<(), ScheduleRefused> {
         for [entry, successor] in self.entries.array_windows() {
-            let on_paper = || successor.lifecycle.published_from() + demands.lead;
-            let known = known_from(&successor.key).unwrap_or_else(on_paper);
+            let known = successor.lifecycle.published_from() + demands.lead;
             if successor.lifecycle.signs_from() < known && demands.now < known {
                 return Err(ScheduleRefused::PublishedTooLate { key: successor.name.clone(), earliest: known });
             }

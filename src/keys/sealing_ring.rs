@@ -10,7 +10,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::sealing::{AeadKey, MacKey, SealingKey, SealingKeyId};
 use crate::protocol::issuer::Issuer;
 
-use super::schedule::{Demands, Schedule, ScheduleRefused, Scheduled};
+use super::schedule::{Demands, Schedule, ScheduleRefused, Scheduled, Standing};
 
 /// The version of everything that is sealed; another one is refused.
 const VERSION: u8 = 1;
@@ -38,6 +38,8 @@ pub enum SealPurpose {
     Consent,
     /// An authorization request that waits for a person, and the cookie to which it is bound.
     AuthorizationRequest,
+    /// What `jotsmith check --diff` and the server that it asks tell each other.
+    Configuration,
 }
 
 impl MacPurpose {
@@ -56,6 +58,7 @@ impl SealPurpose {
             Self::Session => "session",
             Self::Consent => "consent",
             Self::AuthorizationRequest => "authorization-request",
+            Self::Configuration => "configuration",
         }
     }
 }
@@ -108,6 +111,7 @@ pub struct RingKey {
     session: AeadKey,
     consent: AeadKey,
     authorization_request: AeadKey,
+    configuration: AeadKey,
 }
 
 impl RingKey {
@@ -122,6 +126,7 @@ impl RingKey {
             session: aead(SealPurpose::Session),
             consent: aead(SealPurpose::Consent),
             authorization_request: aead(SealPurpose::AuthorizationRequest),
+            configuration: aead(SealPurpose::Configuration),
         }
     }
 
@@ -151,6 +156,7 @@ impl RingKey {
             SealPurpose::Session => &self.session,
             SealPurpose::Consent => &self.consent,
             SealPurpose::AuthorizationRequest => &self.authorization_request,
+            SealPurpose::Configuration => &self.configuration,
         }
     }
 }
@@ -189,6 +195,11 @@ impl SealingRing {
     pub fn key_at(&self, at: Timestamp) -> &RingKey {
         let first = || self.keys.keys().next().expect("a ring was judged to have a key");
         self.keys.signing(at).unwrap_or_else(first)
+    }
+
+    /// Every key in the order in which they seal, with what it does now and next.
+    pub fn standings(&self, now: Timestamp) -> impl Iterator<Item = Standing<'_, RingKey>> {
+        self.keys.standings(now)
     }
 
     /// The key that sealed what starts with `header`, whatever its state.

@@ -4,12 +4,14 @@
 //! configured one, and RSA below 2048 bits (RFC 7518 §3.3). The private half is in here alone and never shown.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    ParsedPublicKey, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -17,6 +19,7 @@ use zeroize::Zeroizing;
 use super::algorithm::Algorithm;
 use super::jwk::{Jwk, public_jwk};
 use super::pem::{self, PemRefused};
+use super::signer::{RemoteSigner, SignerUnavailable};
 use super::token_type::TokenType;
 use crate::foundation::base64url;
 use crate::foundation::digest::sha256;
@@ -24,7 +27,7 @@ use crate::foundation::digest::sha256;
 /// A private key that signs tokens with one algorithm. `Debug` shows its `kid` and algorithm.
 pub struct SigningKey {
     algorithm: Algorithm,
-    key_pair: KeyPair,
+    signer: Signer,
     jwk: Jwk,
     /// The encoded JOSE header and the dot after it, for each [`TokenType`].
     headers: [Box<str>; TokenType::ALL.len()],
@@ -61,6 +64,20 @@ pub enum SigningFailed {
     /// The claims are not JSON, such as a map whose keys are no strings.
     #[error("the claims cannot be written as JSON: {0}")]
     Claims(#[from] serde_json::Error),
+    /// The key lies elsewhere, and that place cannot be asked now.
+    #[error(transparent)]
+    Unavailable(#[from] SignerUnavailable),
+    /// The key lies elsewhere, and its signature is none of its algorithm.
+    #[error("the signer gave {is} bytes, a signature of this key has {expected}")]
+    WrongLength {
+        /// How many bytes it gave.
+        is: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// The key lies elsewhere, where only those who can wait may ask for a signature.
+    #[error("the key lies outside of this process")]
+    Elsewhere,
     /// The cryptographic library failed: memory is short, or its self-test did.
     #[error("the key could not sign")]
     Key,
@@ -82,8 +99,28 @@ impl SigningKey {
             reason => reason,
         })?;
         let jwk = public_jwk(algorithm, key_pair.public_key(), kid);
+        Ok(Self::new(algorithm, Signer::Local(key_pair), jwk))
+    }
+
+    /// A key whose private half lies elsewhere, from its public half: an uncompressed point, an `RSAPublicKey` (RFC 8017)
+    /// or the 32 bytes of Ed25519. Without a `kid` it is called by its thumbprint (RFC 7638).
+    pub fn remote(
+        algorithm: Algorithm,
+        public_key: &[u8],
+        kid: Option<String>,
+        signer: Arc<dyn RemoteSigner>,
+    ) -> Result<Self, SigningKeyRefused> {
+        if kid.as_deref() == Some("") {
+            return Err(SigningKeyRefused::EmptyKid);
+        }
+        let signature_len = signature_len_of(algorithm, public_key)?;
+        let jwk = public_jwk(algorithm, public_key, kid);
+        Ok(Self::new(algorithm, Signer::Remote { signer, signature_len }, jwk))
+    }
+
+    fn new(algorithm: Algorithm, signer: Signer, jwk: Jwk) -> Self {
         let headers = TokenType::ALL.map(|typ| encoded_header(typ, algorithm, kid_of(&jwk)));
-        Ok(Self { algorithm, key_pair, jwk, headers })
+        Self { algorithm, signer, jwk, headers }
     }
 
     /// The name of the key in JOSE headers and in the key set.
@@ -106,47 +143,80 @@ impl SigningKey {
         sha256(serde_json::to_vec(&self.jwk).expect("a public key is JSON"))
     }
 
-    /// Signs claims: a JWS in compact form (RFC 7515 §7.1).
+    /// Signs claims with a key of this process: a JWS in compact form (RFC 7515 §7.1). A remote key does not sign here.
     pub fn sign(&self, typ: TokenType, claims: &impl Serialize) -> Result<String, SigningFailed> {
+        let Signer::Local(pair) = &self.signer else { return Err(SigningFailed::Elsewhere) };
+        let mut token = self.signing_input(typ, claims)?;
+        append_signature(pair, &mut token)?;
+        Ok(token)
+    }
+
+    /// Signs claims wherever the key is. With a key of this process it never waits, and costs no more than [`sign`].
+    ///
+    /// [`sign`]: Self::sign
+    pub async fn sign_wherever(&self, typ: TokenType, claims: &impl Serialize) -> Result<String, SigningFailed> {
+        let mut token = self.signing_input(typ, claims)?;
+        match &self.signer {
+            Signer::Local(pair) => append_signature(pair, &mut token)?,
+            Signer::Remote { signer, signature_len } => {
+                let signature = signer.sign(token.as_bytes()).await?;
+                // A service may give ECDSA signatures in DER: RFC 7518 §3.4 asks for two numbers of 32 bytes.
+                if signature.len() != *signature_len {
+                    return Err(SigningFailed::WrongLength { is: signature.len(), expected: *signature_len });
+                }
+                token.push('.');
+                base64url::encode_into(&signature, &mut token);
+            }
+        }
+        Ok(token)
+    }
+
+    /// The header and the claims, as they are signed (RFC 7515 §5.1), with room for the signature.
+    fn signing_input(&self, typ: TokenType, claims: &impl Serialize) -> Result<String, SigningFailed> {
         // Room for usual claims, and then exactly for the token: one allocation each.
         let mut json = Vec::with_capacity(1024);
         serde_json::to_writer(&mut json, claims)?;
         let header = &self.headers[typ as usize];
-        let size = header.len() + encoded_len(json.len()) + 1 + encoded_len(self.key_pair.signature_len());
+        let size = header.len() + encoded_len(json.len()) + 1 + encoded_len(self.signer.signature_len());
         let mut token = String::with_capacity(size);
         token.push_str(header);
         base64url::encode_into(&json, &mut token);
-        self.append_signature(&mut token)?;
         Ok(token)
     }
 
     /// Signs `token`, which is a signing input (RFC 7515 §5.1), and appends a dot and the signature.
+    #[cfg(test)]
     pub(super) fn append_signature(&self, token: &mut String) -> Result<(), SigningFailed> {
-        // aws-lc-rs asks for a source of randomness as ring does, and uses its own.
-        let random = SystemRandom::new();
-        let message = token.as_bytes();
-        let (ecdsa, ed25519);
-        let mut rsa;
-        let signature = match &self.key_pair {
-            KeyPair::Es256(pair) => {
-                ecdsa = pair.sign(&random, message).map_err(|_| SigningFailed::Key)?;
-                ecdsa.as_ref()
-            }
-            KeyPair::Rs256(pair) => {
-                rsa = [0; LONGEST_SIGNATURE];
-                let signature = &mut rsa[..pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, signature).map_err(|_| SigningFailed::Key)?;
-                signature
-            }
-            KeyPair::EdDsa(pair) => {
-                ed25519 = pair.try_sign(message).map_err(|_| SigningFailed::Key)?;
-                ed25519.as_ref()
-            }
-        };
-        token.push('.');
-        base64url::encode_into(signature, token);
-        Ok(())
+        let Signer::Local(pair) = &self.signer else { return Err(SigningFailed::Elsewhere) };
+        append_signature(pair, token)
     }
+}
+
+fn append_signature(pair: &KeyPair, token: &mut String) -> Result<(), SigningFailed> {
+    // aws-lc-rs asks for a source of randomness as ring does, and uses its own.
+    let random = SystemRandom::new();
+    let message = token.as_bytes();
+    let (ecdsa, ed25519);
+    let mut rsa;
+    let signature = match pair {
+        KeyPair::Es256(pair) => {
+            ecdsa = pair.sign(&random, message).map_err(|_| SigningFailed::Key)?;
+            ecdsa.as_ref()
+        }
+        KeyPair::Rs256(pair) => {
+            rsa = [0; LONGEST_SIGNATURE];
+            let signature = &mut rsa[..pair.public_modulus_len()];
+            pair.sign(&RSA_PKCS1_SHA256, &random, message, signature).map_err(|_| SigningFailed::Key)?;
+            signature
+        }
+        KeyPair::EdDsa(pair) => {
+            ed25519 = pair.try_sign(message).map_err(|_| SigningFailed::Key)?;
+            ed25519.as_ref()
+        }
+    };
+    token.push('.');
+    base64url::encode_into(signature, token);
+    Ok(())
 }
 
 impl fmt::Debug for SigningKey {
@@ -182,6 +252,35 @@ pub fn generate(algorithm: Algorithm) -> Zeroizing<String> {
 
 /// The bytes of a signature with the longest RSA key that aws-lc-rs reads, which has 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;
+
+/// Where the private half is. An enum and no trait object, so that a key of this process is called directly.
+enum Signer {
+    Local(KeyPair),
+    Remote { signer: Arc<dyn RemoteSigner>, signature_len: usize },
+}
+
+impl Signer {
+    fn signature_len(&self) -> usize {
+        match self {
+            Self::Local(pair) => pair.signature_len(),
+            Self::Remote { signature_len, .. } => *signature_len,
+        }
+    }
+}
+
+/// How many bytes a signature of a public key has, if the key is one of the algorithm.
+fn signature_len_of(algorithm: Algorithm, public_key: &[u8]) -> Result<usize, SigningKeyRefused> {
+    match algorithm {
+        Algorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public_key).map(|_| 64),
+        Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, public_key).map(|_| 64),
+        Algorithm::Rs256 => {
+            let key = aws_lc_rs::rsa::PublicKey::from_der(public_key).map_err(|_| SigningKeyRefused::Unusable)?;
+            let length = key.modulus_len();
+            return if length < 256 { Err(SigningKeyRefused::TooShort) } else { Ok(length) };
+        }
+    }
+    .map_err(|_| SigningKeyRefused::Unusable)
+}
 
 enum KeyPair {
     Es256(EcdsaKeyPair),

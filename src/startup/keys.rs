@@ -6,21 +6,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::authorize::consent::LONGEST_CONSENT;
+use crate::authorize::pending::PENDING_LIFETIME;
 use crate::config::schedule_file::{self, ScheduleFileError};
-use crate::config::{GenerateIfMissing, SealingKeyEntry, Settings, SigningKeyEntry};
+use crate::config::{ConfigErrors, GenerateIfMissing, SealingKeyEntry, Settings, SigningKeyEntry};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::history::History;
 use crate::keys::key_files::{self, KeyFileRefused};
 use crate::keys::key_ring::{KeyRing, KeyRingRefused, Occasion, RingDemands};
-use crate::keys::schedule::{Lifecycle, Scheduled};
+use crate::keys::schedule::{CLOCK_TOLERANCE, Demands, Lifecycle, Scheduled};
 use crate::keys::sealing_files::{self, SealingFileRefused};
 use crate::keys::sealing_ring::{SealingRing, SealingRingRefused};
 use crate::keys::signing_key::{self, SigningKey, SigningKeyRefused};
 use crate::store::sled as store;
 
-use super::{Source, StartError};
+use super::StartError;
 
 /// Why there are no keys to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,7 @@ pub enum KeysRefused {
         /// Its `file:line` and key.
         place: String,
         /// What is wrong with the key.
-        reason: Box<KeysRefused>,
+        reason: Box<Self>,
     },
     /// A key that was killed is there again.
     #[error(
@@ -129,7 +131,7 @@ pub(super) fn load_ring_after(
 }
 
 /// The sealing keys that the settings name, judged as a whole.
-pub(super) fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
+pub fn load_sealing_ring(settings: &Settings, now: Timestamp) -> Result<SealingRing, KeysRefused> {
     if settings.keys.sealing.is_empty() {
         return Err(KeysRefused::SealingMissing);
     }
@@ -180,19 +182,65 @@ pub(super) fn longest_lifetime(settings: &Settings) -> Duration {
     of_clients.chain(of_resources).fold(settings.lifetimes.access_token, Duration::max)
 }
 
+/// What the settings ask of the signing keys of an algorithm.
+pub fn signing_demands(settings: &Settings, algorithm: Algorithm, now: Timestamp) -> Demands {
+    Demands {
+        lead: settings.keys.jwks_max_age + CLOCK_TOLERANCE,
+        longest_lifetime: longest_lifetime(settings),
+        is_needed: algorithms(settings).contains(&algorithm),
+        now,
+    }
+}
+
+/// What the settings ask of a change of sealing keys: every server has the new one before the first seals with it, and
+/// the old one stays until the last thing that it sealed has ended.
+pub fn sealing_demands(settings: &Settings, now: Timestamp) -> Demands {
+    let lifetimes = &settings.lifetimes;
+    let sealed = [
+        lifetimes.authorization_code,
+        lifetimes.refresh_token_idle,
+        lifetimes.session,
+        LONGEST_CONSENT,
+        PENDING_LIFETIME,
+    ];
+    Demands {
+        lead: settings.keys.jwks_max_age + CLOCK_TOLERANCE,
+        longest_lifetime: sealed.into_iter().fold(Duration::ZERO, Duration::max),
+        is_needed: true,
+        now,
+    }
+}
+
+/// The name of a configured signing key in tokens, and of a sealing key in what it seals, from its file.
+pub fn name_of_signing_key(settings: &Settings, entry: &SigningKeyEntry) -> Result<String, KeysRefused> {
+    let loaded = load(&settings.keys.directory, entry);
+    loaded.map(|loaded| loaded.key.kid().to_owned()).map_err(|reason| reason.at(entry.place.as_ref()))
+}
+
+/// The name of a configured sealing key in what it seals, from its file.
+pub fn name_of_sealing_key(settings: &Settings, entry: &SealingKeyEntry) -> Result<String, KeysRefused> {
+    let read = sealing_files::read(&settings.keys.directory.join(&entry.file));
+    read.map(|key| key.id().to_string()).map_err(|reason| KeysRefused::from(reason).at(entry.place.as_ref()))
+}
+
 /// Judges the keys that are configured, without making any: those of each kind, or that the first of that kind may be
 /// made, because the store is new and the settings allow it. What will be made is left out of what it gives.
 pub fn judge(settings: &Settings, now: Timestamp) -> Result<Option<KeyRing>, KeysRefused> {
+    judge_rings(settings, now).map(|(signing, _)| signing)
+}
+
+/// The same, with the sealing keys.
+pub fn judge_rings(settings: &Settings, now: Timestamp) -> Result<(Option<KeyRing>, Option<SealingRing>), KeysRefused> {
     let may_make = may_make(settings)?;
     let ring = match load_ring(settings, now) {
         Err(KeysRefused::Missing(_)) if may_make => None,
         judged => Some(judged?),
     };
-    match load_sealing_ring(settings, now) {
-        Err(KeysRefused::SealingMissing) if may_make => {}
-        judged => drop(judged?),
-    }
-    Ok(ring)
+    let sealing = match load_sealing_ring(settings, now) {
+        Err(KeysRefused::SealingMissing) if may_make => None,
+        judged => Some(judged?),
+    };
+    Ok((ring, sealing))
 }
 
 fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
@@ -206,7 +254,7 @@ fn may_make(settings: &Settings) -> Result<bool, KeysRefused> {
 /// sealing key, writes the schedule and reads the configuration again; else gives back what it got.
 pub(super) fn make_if_missing(
     settings: Settings,
-    source: &Source,
+    read_again: impl FnOnce() -> Result<Settings, ConfigErrors>,
     random: &dyn Random,
 ) -> Result<Settings, StartError> {
     let is_complete = !settings.keys.signing.is_empty() && !settings.keys.sealing.is_empty();
@@ -214,7 +262,7 @@ pub(super) fn make_if_missing(
         return Ok(settings);
     }
     make(&settings, random)?;
-    Ok(source.load()?)
+    Ok(read_again()?)
 }
 
 fn make(settings: &Settings, random: &dyn Random) -> Result<(), KeysRefused> {

@@ -13,7 +13,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::config::ServerSettings;
 use crate::http::state::State;
-use crate::http::{admin_routes, name_request, public_routes};
+use crate::http::{admin_routes, measure_request, name_request, public_routes};
 use crate::protocol::issuer::Issuer;
 use crate::telemetry::RootSpan;
 
@@ -53,6 +53,7 @@ pub(super) fn public(
             .app_data(state.clone())
             .configure(public_routes(&issuer))
             .wrap(from_fn(name_request))
+            .wrap(from_fn(measure_request))
             .wrap(TracingLogger::<RootSpan>::new())
     };
     let http = HttpServer::new(app)
@@ -70,6 +71,7 @@ pub(super) fn admin(listener: TcpListener, state: &Data<State>) -> io::Result<Li
             .app_data(state.clone())
             .configure(admin_routes)
             .wrap(from_fn(name_request))
+            .wrap(from_fn(measure_request))
             .wrap(TracingLogger::<RootSpan>::new())
     };
     let http = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();

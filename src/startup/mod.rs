@@ -8,17 +8,21 @@ mod publications;
 mod reload;
 mod signals;
 mod store;
+mod watch;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
+use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::config::{self, ConfigErrors, Environment, LogSettings, ServerSettings, Settings, StoreSettings};
+use crate::config::{self, ConfigErrors, Environment, Inputs, LogSettings, ServerSettings, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, SystemClock};
+use crate::foundation::fingerprints::Fingerprints;
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::foundation::storage::StoreUnavailable;
@@ -27,14 +31,23 @@ use crate::keys::key_ring::Occasion;
 use crate::login::throttle::Throttle;
 use crate::protocol::issuer::Issuer;
 use crate::store::sled::{OpenFailed, SledStore};
+use crate::telemetry;
 
 use listen::Listening;
 use publications::Publications;
 use signals::Signals;
+use watch::ReloadThread;
 
-pub use keys::{KeysRefused, judge as judge_keys, load_ring};
+pub use keys::{
+    KeysRefused, judge as judge_keys, judge_rings, load_ring, load_sealing_ring, name_of_sealing_key,
+    name_of_signing_key, sealing_demands, signing_demands,
+};
+use reload::Lasting;
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
+
+/// How often what was measured is put into its buckets.
+const METRICS_PERIOD: Duration = Duration::from_secs(5);
 
 /// What comes from outside the configuration.
 #[derive(Clone)]
@@ -71,6 +84,11 @@ impl Source {
     /// Reads and judges the configuration.
     pub fn load(&self) -> Result<Settings, ConfigErrors> {
         config::load(&self.files, &self.environment)
+    }
+
+    /// The same, with a note of all that it was read from, also where it is refused.
+    fn load_noting(&self, inputs: &Inputs) -> Result<Settings, ConfigErrors> {
+        config::load_noting(&self.files, &self.environment, inputs)
     }
 }
 
@@ -111,6 +129,7 @@ pub struct Running {
     public: Listening,
     admin: Listening,
     reloader: Arc<Reloader>,
+    reloads: ReloadThread,
     store: Arc<SledStore>,
     publications: Arc<Publications>,
 }
@@ -119,34 +138,34 @@ impl Running {
     /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
     /// actix.
     pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
-        let settings = source.load()?;
+        // Before anything is counted: what counts asks for its place once, and keeps it.
+        let recorder = telemetry::metrics::start();
+        let inputs = Inputs::default();
+        let settings = source.load_noting(&inputs)?;
         keys::judge(&settings, foundations.clock.now())?;
         // Whatever can fail without leaving a trace comes before the first file is made.
         let [public, admin] = listen::bind(&settings.server)?;
-        let settings = keys::make_if_missing(settings, &source, &*foundations.random)?;
+        let settings = keys::make_if_missing(settings, || source.load_noting(&inputs), &*foundations.random)?;
         let store = store::open(&settings.store, Arc::clone(&foundations.clock))?;
         let throttle = Arc::new(Throttle::new(&*foundations.random));
         let fixed = Fixed::of(&settings);
+        reload::look_at_keys(&settings, &inputs);
         warn(&settings);
         let publications = Publications::open(Arc::clone(&store) as _, Arc::clone(&foundations.clock));
         let publications = Arc::new(publications.map_err(StartError::StoreUnavailable)?);
         let live = reload::build_live(settings, &foundations, &throttle, &publications, Occasion::Start)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
-        let state = Data::new(State::new(live, clock, random, store::ports(&store)));
+        let state = Data::new(State::new(live, clock, random, store::ports(&store), recorder));
         store::sweep_now_and_then(Arc::clone(&store), state.clone());
         Arc::clone(&publications).keep_now_and_then();
+        keep_metrics_small(state.metrics.clone());
         let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
         let admin = listen::admin(admin, &state)?;
         tracing::info!(issuer = %fixed.issuer, listen = %public.address, admin = %admin.address, "serving");
-        let reloader = Arc::new(Reloader::new(
-            source,
-            foundations,
-            throttle,
-            state.into_inner(),
-            fixed,
-            Arc::clone(&publications),
-        ));
-        Ok(Self { public, admin, reloader, store, publications })
+        let lasting = Lasting { throttle, state: state.into_inner(), fixed, publications: Arc::clone(&publications) };
+        let reloader = Arc::new(Reloader::new(source, foundations, lasting, inputs));
+        let reloads = ReloadThread::start(Arc::clone(&reloader))?;
+        Ok(Self { public, admin, reloader, reloads, store, publications })
     }
 
     /// The address of the public port.
@@ -178,6 +197,7 @@ impl Running {
             listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        drop(self.reloads);
         self.publications.end().await;
         // The threads of the servers may let go of the store after this one has ended the process.
         self.store.close();
@@ -197,9 +217,21 @@ pub fn serve(
         let signals = Signals::listen()?;
         let running = Running::start(source, foundations)?;
         started(&running)?;
-        let reloader = running.reloader();
-        Ok(running.until(signals.until_stop(on_hang_up, reloader)).await?)
+        let reloads = running.reloads.asker();
+        Ok(running.until(signals.until_stop(on_hang_up, reloads)).await?)
     })
+}
+
+/// What was measured waits in a list until somebody asks for it, or this puts it into its buckets: a server that nobody
+/// asks must not fill its memory. For as long as the system of actix runs.
+fn keep_metrics_small(recorder: PrometheusHandle) {
+    actix_web::rt::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_PERIOD);
+        loop {
+            ticks.tick().await;
+            recorder.run_upkeep();
+        }
+    });
 }
 
 /// Says what is allowed and perhaps not meant.
@@ -209,6 +241,19 @@ fn warn(settings: &Settings) {
     }
 }
 
+/// The settings whose new value waits for a restart.
+pub const FIXED_SETTINGS: [&str; 9] = [
+    "server.listen",
+    "server.admin_listen",
+    "server.workers",
+    "server.shutdown_timeout",
+    "store.url",
+    "store.durability",
+    "store.cache",
+    "log.format",
+    "log.level",
+];
+
 /// What two configurations may not differ in while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fixed {
@@ -216,6 +261,8 @@ struct Fixed {
     server: ServerSettings,
     store: StoreSettings,
     log: LogSettings,
+    /// Of all that was configured at the start.
+    fingerprints: Fingerprints,
 }
 
 impl Fixed {
@@ -225,22 +272,23 @@ impl Fixed {
             server: settings.server.clone(),
             store: settings.store.clone(),
             log: settings.log.clone(),
+            fingerprints: settings.fingerprints.clone(),
         }
     }
 
     /// The settings whose new value waits for a restart.
-    fn changes(&self, other: &Self) -> Vec<&'static str> {
-        let pairs = [
-            ("server.listen", self.server.listen != other.server.listen),
-            ("server.admin_listen", self.server.admin_listen != other.server.admin_listen),
-            ("server.workers", self.server.workers != other.server.workers),
-            ("server.shutdown_timeout", self.server.shutdown_timeout != other.server.shutdown_timeout),
-            ("store.url", self.store.path != other.store.path),
-            ("store.durability", self.store.durability != other.store.durability),
-            ("store.cache", self.store.cache_bytes != other.store.cache_bytes),
-            ("log.format", self.log.format != other.log.format),
-            ("log.level", self.log.level != other.log.level),
+    fn changes(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let is_changed = [
+            self.server.listen != other.server.listen,
+            self.server.admin_listen != other.server.admin_listen,
+            self.server.workers != other.server.workers,
+            self.server.shutdown_timeout != other.server.shutdown_timeout,
+            self.store.path != other.store.path,
+            self.store.durability != other.store.durability,
+            self.store.cache_bytes != other.store.cache_bytes,
+            self.log.format != other.log.format,
+            self.log.level != other.log.level,
         ];
-        pairs.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
+        FIXED_SETTINGS.into_iter().zip(is_changed).filter(|(_, is_changed)| *is_changed).map(|(key, _)| key)
     }
 }

@@ -1,10 +1,12 @@
 //! Reload: read, judge, swap as one. Whatever is wrong, what was live before stays live.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clients::authentication::{AssertionVerifier, SecretVerifier};
-use crate::config::{ConfigErrors, Settings};
+use crate::config::{ConfigErrors, Inputs, SETTINGS, Settings};
 use crate::http::live::Live;
 use crate::http::state::State;
 use crate::http::{render_metadata, token_endpoint};
@@ -16,7 +18,7 @@ use crate::tokens::issuer::TokenIssuer;
 
 use super::keys::{KeysRefused, load_ring_after, load_sealing_ring, longest_lifetime};
 use super::publications::Publications;
-use super::{Fixed, Foundations, Source};
+use super::{FIXED_SETTINGS, Fixed, Foundations, Source};
 
 /// Loads the configuration again.
 pub struct Reloader {
@@ -28,7 +30,27 @@ pub struct Reloader {
     fixed: Fixed,
     publications: Arc<Publications>,
     /// One reload at a time, so that the one that began last is the one that stays.
-    turn: Mutex<()>,
+    turn: Mutex<Turn>,
+}
+
+/// What outlives every reload.
+pub(super) struct Lasting {
+    /// Who has failed to sign in.
+    pub throttle: Arc<Throttle>,
+    /// The process, and the snapshot that is live in it.
+    pub state: Arc<State>,
+    /// What a reload cannot change.
+    pub fixed: Fixed,
+    /// Which keys were published, and since when.
+    pub publications: Arc<Publications>,
+}
+
+/// What one reload leaves to the next.
+struct Turn {
+    /// What was last read, whether it is live or was refused.
+    inputs: Inputs,
+    /// Snapshots that were replaced while requests still had them. They are taken apart where no request waits for it.
+    retired: Vec<Arc<Live>>,
 }
 
 /// Why what is written did not become live.
@@ -54,22 +76,64 @@ impl From<KeysRefused> for ReloadRefused {
 }
 
 impl Reloader {
-    pub(super) fn new(
-        source: Source,
-        foundations: Foundations,
-        throttle: Arc<Throttle>,
-        state: Arc<State>,
-        fixed: Fixed,
-        publications: Arc<Publications>,
-    ) -> Self {
-        Self { source, foundations, throttle, state, fixed, publications, turn: Mutex::new(()) }
+    pub(super) fn new(source: Source, foundations: Foundations, lasting: Lasting, inputs: Inputs) -> Self {
+        let Lasting { throttle, state, fixed, publications } = lasting;
+        let turn = Mutex::new(Turn { inputs, retired: Vec::new() });
+        Self { source, foundations, throttle, state, fixed, publications, turn }
     }
 
     /// Makes what is written live, or notes why not: in the log, in the metrics and in the answer of `/health/ready`.
     pub fn reload(&self) -> Result<(), ReloadRefused> {
-        // The lock guards no data, so a panic in another turn has left nothing half done.
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.load();
+        self.reload_in(&mut self.turn())
+    }
+
+    /// The same, where what was last read is not what it was. Whether it was loaded.
+    pub(super) fn reload_if_changed(&self) -> bool {
+        let mut turn = self.turn();
+        if turn.inputs.are_current() {
+            tracing::debug!(files = ?self.source.files, "nothing of the configuration has changed");
+            return false;
+        }
+        // What it finds is told by itself.
+        let _ = self.reload_in(&mut turn);
+        true
+    }
+
+    /// What tells of a change: the folders of all that was last read, and the files where there are `most_files` at most.
+    pub(super) fn watched(&self, most_files: usize) -> BTreeSet<PathBuf> {
+        let turn = self.turn();
+        let mut watched = turn.inputs.folders();
+        let files = turn.inputs.files();
+        if files.len() <= most_files {
+            watched.extend(files.into_iter().filter(|file| file.exists()));
+        }
+        watched
+    }
+
+    /// Whether snapshots wait to be taken apart.
+    pub(super) fn has_retired(&self) -> bool {
+        !self.turn().retired.is_empty()
+    }
+
+    /// Takes apart the snapshots that no request has any more.
+    pub(super) fn drop_retired(&self) {
+        let retired = std::mem::take(&mut self.turn().retired);
+        let still_used: Vec<_> = retired.into_iter().filter_map(|live| Arc::try_unwrap(live).err()).collect();
+        self.turn().retired.extend(still_used);
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        // What a panic in another turn may have left undone is a note, not the snapshot.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reload_in(&self, turn: &mut Turn) -> Result<(), ReloadRefused> {
+        let inputs = Inputs::default();
+        let outcome = self.load(&inputs, &mut turn.retired);
+        if outcome.is_err() {
+            inputs.look_at_all_of(&turn.inputs);
+        }
+        turn.inputs = inputs;
         let label = if outcome.is_ok() { "loaded" } else { "refused" };
         metrics::counter!("jotsmith_reloads_total", "outcome" => label).increment(1);
         if let Err(refused) = &outcome {
@@ -79,23 +143,34 @@ impl Reloader {
         outcome
     }
 
-    fn load(&self) -> Result<(), ReloadRefused> {
-        let settings = self.source.load()?;
+    fn load(&self, inputs: &Inputs, retired: &mut Vec<Arc<Live>>) -> Result<(), ReloadRefused> {
+        let mut settings = self.source.load_noting(inputs)?;
         let written = Fixed::of(&settings);
         if written.issuer != self.fixed.issuer {
             // Every token, cookie and address carries the issuer: half of a change would break them all.
             let text = format!("issuer cannot change from {} without a restart", self.fixed.issuer);
             return Err(ReloadRefused(text));
         }
+        look_at_keys(&settings, inputs);
+        settings.fingerprints.keep(SETTINGS, &FIXED_SETTINGS, &self.fixed.fingerprints);
         super::warn(&settings);
         let clients = settings.clients.iter().count();
         let live = build_live(settings, &self.foundations, &self.throttle, &self.publications, Occasion::Reload)?;
-        self.state.replace(live);
+        retired.push(self.state.replace(live));
         tracing::info!(clients, "the configuration is live");
         for key in self.fixed.changes(&written) {
             tracing::warn!(setting = key, "changed, but stays as it was until a restart");
         }
         Ok(())
+    }
+}
+
+/// Notes the files of the keys, which are read after this.
+pub(super) fn look_at_keys(settings: &Settings, inputs: &Inputs) {
+    let keys = &settings.keys;
+    let files = keys.signing.iter().map(|key| &key.file).chain(keys.sealing.iter().map(|key| &key.file));
+    for file in files {
+        inputs.look(&keys.directory.join(file));
     }
 }
 
@@ -108,6 +183,7 @@ pub(super) fn build_live(
     occasion: Occasion,
 ) -> Result<Live, KeysRefused> {
     let now = foundations.clock.now();
+    let loaded_at = now;
     let tombstone = longest_lifetime(&settings);
     let sealing = load_sealing_ring(&settings, now)?;
     let keys = Arc::new(load_ring_after(&settings, now, &publications.history(now), occasion)?);
@@ -126,7 +202,9 @@ pub(super) fn build_live(
             slow_hash: foundations.slow_hash.clone(),
             random: Arc::clone(random),
         },
+        fingerprints: settings.fingerprints,
         issuer: settings.issuer,
+        loaded_at,
         tombstone,
         sealing,
         lifetimes: settings.lifetimes,

@@ -1,11 +1,10 @@
 //! Signals: SIGTERM and SIGINT stop, SIGHUP loads the configuration again.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Reloader;
+use super::watch::Asker;
 
 /// What SIGHUP does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,22 +33,16 @@ impl Signals {
     }
 
     /// Waits for the signal to stop.
-    pub(super) async fn until_stop(mut self, on_hang_up: OnHangUp, reloader: Arc<Reloader>) {
+    pub(super) async fn until_stop(mut self, on_hang_up: OnHangUp, reloads: Asker) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => match on_hang_up {
-                    OnHangUp::Reload => reload(Arc::clone(&reloader)).await,
+                    OnHangUp::Reload => reloads.ask(),
                     OnHangUp::Stop => return,
                 },
             }
         }
     }
-}
-
-/// Reads files and parses keys off the event loop: requests go on meanwhile.
-async fn reload(reloader: Arc<Reloader>) {
-    // What a reload finds is told by itself; a panic in it is in the log, and what was live before still is.
-    let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
 }

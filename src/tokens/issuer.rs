@@ -1,11 +1,15 @@
 //! The one place that mints access tokens.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use metrics::Counter;
 
 use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::keys::key_ring::{KeyRing, NotSigned};
+use crate::keys::signing_key::SigningFailed;
 use crate::keys::token_type::TokenType;
 use crate::login::account::Account;
 use crate::protocol::error::{ErrorCode, OAuthError};
@@ -46,17 +50,24 @@ pub struct TokenIssuer {
     issuer: Issuer,
     keys: Arc<KeyRing>,
     random: Arc<dyn Random>,
+    /// How many tokens each key has signed, by its `kid`: looked up once, for the recorder's list has a lock.
+    minted: HashMap<String, Counter>,
 }
 
 impl TokenIssuer {
     /// An issuer that signs with these keys.
     pub fn new(issuer: Issuer, keys: Arc<KeyRing>, random: Arc<dyn Random>) -> Self {
-        Self { issuer, keys, random }
+        let minted = keys.listing(Timestamp::from_seconds(0)).map(|key| {
+            let labels = [("kid", key.kid.to_owned()), ("algorithm", key.algorithm.as_str().to_owned())];
+            (key.kid.to_owned(), metrics::counter!("jotsmith_access_tokens_total", &labels))
+        });
+        let minted = minted.collect();
+        Self { issuer, keys, random, minted }
     }
 
     /// Mints an access token. `requested` is the scope that the client asked for, if it asked for any: the answer
     /// names the scope when it is another one (RFC 6749 §5.1).
-    pub fn issue(
+    pub async fn issue(
         &self,
         authorization: &Authorization<'_>,
         requested: Option<&Scope>,
@@ -84,8 +95,10 @@ impl TokenIssuer {
             },
         };
         let algorithm = audience.algorithm();
-        let access_token = self.keys.sign(algorithm, TokenType::AccessToken, now, &claims)?;
-        metrics::counter!("jotsmith_access_tokens_total", "algorithm" => algorithm.as_str()).increment(1);
+        let access_token = self.keys.sign(algorithm, TokenType::AccessToken, now, &claims).await?;
+        if let Some(minted) = self.keys.signing_kid(algorithm, now).and_then(|kid| self.minted.get(kid)) {
+            minted.increment(1);
+        }
         Ok(TokenResponse {
             access_token,
             token_type: "Bearer",
@@ -98,6 +111,32 @@ impl TokenIssuer {
 
 impl From<NotSigned> for OAuthError {
     fn from(reason: NotSigned) -> Self {
+        // A signer elsewhere that cannot be asked is like a store that cannot: it will be back.
+        if let NotSigned::Failed(SigningFailed::Unavailable(unavailable)) = &reason {
+            let wait = unavailable.retry_after;
+            let error = Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now, try again later.");
+            return error.retry_after(wait).because(reason);
+        }
         Self::new(ErrorCode::ServerError, "The server cannot sign tokens now.").because(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::keys::algorithm::Algorithm;
+    use crate::keys::signer::SignerUnavailable;
+
+    #[test]
+    fn a_signer_that_is_away_asks_for_patience_and_a_missing_key_does_not() {
+        let wait = Duration::from_secs(7);
+        let away = SignerUnavailable { cause: "no route".to_owned(), retry_after: wait };
+        let error = OAuthError::from(NotSigned::Failed(away.into()));
+        assert_eq!((error.code, error.retry_after), (ErrorCode::TemporarilyUnavailable, Some(wait)));
+        assert!(error.cause.contains("no route") && !error.description.contains("no route"));
+        let error = OAuthError::from(NotSigned::NoKey(Algorithm::Es256));
+        assert_eq!((error.code, error.retry_after), (ErrorCode::ServerError, None));
     }
 }

@@ -3,6 +3,9 @@
 //! A step is a step of the protocol, never a read and a write: of two that race, one is decided after the other and sees
 //! what the first one did. An answer is given only when what it rests on is durable.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::foundation::clock::Timestamp;
@@ -34,6 +37,15 @@ pub enum Rotation {
     Unknown,
 }
 
+/// One slice of the counting of grants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CountedGrants {
+    /// How many live grants of the slice belong to each client; those without one are left out.
+    pub live: BTreeMap<String, u64>,
+    /// Where the next slice goes on; none: this was the last.
+    pub reached: Option<Uuid>,
+}
+
 /// A store of grants.
 pub trait GrantStore: Send + Sync {
     /// Keeps a grant that came from no code.
@@ -48,4 +60,13 @@ pub trait GrantStore: Send + Sync {
 
     /// Takes a grant back. Whether there was a live one.
     fn revoke_grant(&self, id: Uuid, now: Timestamp) -> Stored<'_, bool>;
+
+    /// Counts the grants of these clients that are live, among up to `limit` after the one of the id `after`.
+    fn count_live(
+        &self,
+        clients: Arc<BTreeSet<String>>,
+        now: Timestamp,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Stored<'_, CountedGrants>;
 }

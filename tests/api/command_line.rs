@@ -12,14 +12,16 @@ use crate::harness::program::{self, Outcome};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, Site, TestServer, machine};
 
 /// Every command.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["serve"],
     &["demo"],
     &["check"],
     &["keys"],
     &["keys", "generate"],
+    &["keys", "rotate"],
     &["keys", "list"],
+    &["keys", "kill"],
     &["client"],
     &["client", "new"],
     &["client", "hash-secret"],
@@ -217,11 +219,11 @@ fn keys_list_says_what_each_key_does_next_and_when() {
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let expected = json!([
         {
-            "kid": first.kid, "algorithm": "ES256", "state": "signing", "file": format!("{}.pem", first.kid),
+            "use": "sig", "kid": first.kid, "algorithm": "ES256", "state": "signing", "file": format!("{}.pem", first.kid),
             "next": { "state": "retiring", "at": new },
         },
         {
-            "kid": second.kid, "algorithm": "ES256", "state": "pending", "file": format!("{}.pem", second.kid),
+            "use": "sig", "kid": second.kid, "algorithm": "ES256", "state": "pending", "file": format!("{}.pem", second.kid),
             "next": { "state": "published", "at": old },
         },
     ]);

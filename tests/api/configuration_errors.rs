@@ -120,7 +120,7 @@ fn a_key_that_others_may_read_is_refused_with_the_command_that_mends_it() {
     let file = format!("keys/{}.pem", key.kid);
     let (place, said) = said.split_once(": other").expect("where the entry stands, then what is wrong");
     let config = fs::read_to_string(site.config_file()).expect("a configuration");
-    let line = 1 + config.lines().position(|line| line == "[[keys.signing]]").expect("an entry");
+    let line = 1 + config.lines().position(|line| line.trim() == "[[keys.signing]]").expect("an entry");
     assert_eq!(place, format!("config.toml:{line}: keys.signing[\"{}.pem\"]", key.kid));
     assert_eq!(
         format!("other{said}"),

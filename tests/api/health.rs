@@ -13,7 +13,10 @@ async fn a_server_that_runs_is_live_and_ready() {
     let live = server.get_admin("/health/live").await;
     assert_eq!((live.status.as_u16(), live.json()), (200, json!({ "status": "live" })));
     let ready = server.get_admin("/health/ready").await;
-    assert_eq!((ready.status.as_u16(), ready.json()), (200, json!({ "status": "ready", "reload": "loaded" })));
+    assert_eq!(
+        (ready.status.as_u16(), ready.json()),
+        (200, json!({ "status": "ready", "reload": "loaded", "loaded_at": START.to_string() }))
+    );
     assert_eq!(ready.header("content-type"), "application/json");
 }
 

@@ -62,7 +62,8 @@ async fn a_bad_change_leaves_everything_as_it_was_and_says_why_until_it_is_mende
 
     server.reload(&machine()).await.expect("mended");
     let ready = server.get_admin("/health/ready").await;
-    assert_eq!((ready.status.as_u16(), ready.json()), (200, json!({ "status": "ready", "reload": "loaded" })));
+    let mended = json!({ "status": "ready", "reload": "loaded", "loaded_at": crate::harness::START.to_string() });
+    assert_eq!((ready.status.as_u16(), ready.json()), (200, mended));
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sealing_rings::{ISSUER, KeyBytes, NOW, later, ring, ring_of, with_one_bit_flipped};
 
-const PURPOSES: [SealPurpose; 3] = [SealPurpose::Session, SealPurpose::Consent, SealPurpose::AuthorizationRequest];
+const PURPOSES: [SealPurpose; 4] =
+    [SealPurpose::Session, SealPurpose::Consent, SealPurpose::AuthorizationRequest, SealPurpose::Configuration];
 
 /// A value with the shapes that our cookies and fields have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 mod configuration;
 mod lines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -75,7 +75,7 @@ impl Demo {
 
 /// Variables that configure a real server do not reach into the demo.
 fn no_variables() -> Environment {
-    Environment { variables: BTreeMap::new(), ..Environment::of_process() }
+    Environment { variables: BTreeMap::new(), not_utf8: BTreeSet::new(), ..Environment::of_process() }
 }
 
 /// The wanted port where nobody has it, else any.

@@ -226,3 +226,18 @@ fn the_schedule_holds_keys_and_nothing_else() {
     let moved = "here stand [[keys.signing]], [[keys.sealing]] and [[keys.killed]] alone: move this to another file";
     assert_eq!(errors, format!("keys/schedule.toml:2: keys.directory: {moved}\nkeys/schedule.toml:3: server: {moved}"));
 }
+
+#[test]
+fn a_variable_that_is_no_utf8_is_an_error_that_names_it() {
+    let mut folder = Folder::new();
+    folder
+        .environment
+        .not_utf8
+        .extend(["JOTSMITH__ISSUER", "JOTSMITH_CONFIG", "PS1", "JOTSMITH_SERVICE"].map(str::to_owned));
+    let errors = folder.write("a.toml", "").errors(&["a.toml"]);
+    assert_eq!(
+        errors,
+        "environment variable JOTSMITH_CONFIG: is no UTF-8: write it anew\n\
+         environment variable JOTSMITH__ISSUER: is no UTF-8: write it anew"
+    );
+}

@@ -164,3 +164,14 @@ fn every_time_the_first_problem_of_an_entry_is_told() {
         assert!(errors_of(text).starts_with("a.toml:3: keys.signing[\"a.pem\"].publish_at: "), "{}", errors_of(text));
     }
 }
+
+#[test]
+fn an_unknown_section_hides_no_problem_of_another_one() {
+    for unknown in ["[nonsense]\na = 1\n", "\"lifetimes[0]\" = 1\n", "\"lifetimes.x\" = 1\n"] {
+        let (root, tables) = if unknown.starts_with('[') { ("", unknown) } else { (unknown, "") };
+        let errors = errors_of(&format!("{root}[lifetimes]\naccess_token = 5\n[server]\nworkers = \"x\"\n{tables}"));
+        assert_eq!(errors.lines().count(), 3, "{errors}");
+        assert!(errors.contains("lifetimes.access_token: this is") && errors.contains("unknown key"), "{errors}");
+        assert!(errors.contains("server.workers: this is a string"), "{errors}");
+    }
+}

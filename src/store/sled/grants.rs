@@ -1,15 +1,19 @@
 //! Grants: one record each, whatever the number of refreshes.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::SledStore;
+use super::codec;
 use super::records::{Fault, Kind, Records, View};
 use super::sessions;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
 use crate::tokens::grant::Grant;
 use crate::tokens::refresh_rotation::{self, Decision, RotationPolicy};
-use crate::tokens::store::{GrantStore, Rotation};
+use crate::tokens::store::{CountedGrants, GrantStore, Rotation};
 
 impl GrantStore for SledStore {
     fn put_grant(&self, grant: Grant) -> Stored<'_, ()> {
@@ -30,6 +34,16 @@ impl GrantStore for SledStore {
 
     fn revoke_grant(&self, id: Uuid, now: Timestamp) -> Stored<'_, bool> {
         Box::pin(self.make(move |view| revoke(view, id, now)))
+    }
+
+    fn count_live(
+        &self,
+        clients: Arc<BTreeSet<String>>,
+        now: Timestamp,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Stored<'_, CountedGrants> {
+        Box::pin(self.make(move |view| count_live(view, &clients, now, after, limit)))
     }
 }
 
@@ -77,6 +91,36 @@ fn revoke(view: &mut View<'_>, id: Uuid, now: Timestamp) -> Result<bool, Fault> 
     let was_live = grant.is_live(now);
     put(view, &Grant { revoked_at: Some(now), ..grant })?;
     Ok(was_live)
+}
+
+fn count_live(
+    view: &View<'_>,
+    clients: &BTreeSet<String>,
+    now: Timestamp,
+    after: Option<Uuid>,
+    limit: usize,
+) -> Result<CountedGrants, Fault> {
+    let from = Kind::Grant.key(after.as_ref().map_or(&[], |id| id.as_bytes().as_slice()));
+    let slice = view.following(&from, limit)?;
+    let mut counted = CountedGrants::default();
+    let is_full = slice.len() == limit;
+    for (key, value) in slice {
+        let id = key.get(1..).and_then(|id| Uuid::from_slice(id).ok());
+        let (Some(Kind::Grant), Some(id)) = (Kind::of(&key), id) else {
+            return Ok(CountedGrants { reached: None, ..counted });
+        };
+        counted.reached = Some(id);
+        // One that cannot be read is the sweeper's to tell of.
+        let Some(grant) = value.and_then(|value| codec::decode::<Grant>(&value).ok()) else { continue };
+        if !clients.contains(grant.client_id.as_str()) {
+            continue;
+        }
+        // Read again, for all of its subject may have been ended.
+        if read(view, id)?.is_some_and(|grant| grant.is_live(now)) {
+            *counted.live.entry(grant.client_id.as_str().to_owned()).or_default() += 1;
+        }
+    }
+    Ok(CountedGrants { reached: counted.reached.filter(|_| is_full), ..counted })
 }
 
 const fn outcome(rotation: &Rotation) -> &'static str {

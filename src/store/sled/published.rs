@@ -9,7 +9,7 @@ use crate::keys::store::PublicationStore;
 
 impl PublicationStore for SledStore {
     fn publications(&self) -> Stored<'_, Kept> {
-        Box::pin(self.make(|view| publications(view)))
+        Box::pin(self.make(publications))
     }
 
     fn keep_publications(&self, publications: Kept) -> Stored<'_, ()> {

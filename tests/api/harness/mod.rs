@@ -113,6 +113,11 @@ impl TestServer {
         format!("{}{path}", self.site.origin())
     }
 
+    /// The address of a path on the admin port.
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("{}{path}", self.admin)
+    }
+
     /// A client that follows no redirect.
     pub(crate) fn http(&self) -> &Client {
         &self.http

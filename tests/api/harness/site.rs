@@ -1,6 +1,6 @@
 //! Where one server lives: a folder with its configuration, its keys and its store, and a port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -85,6 +85,7 @@ impl Site {
     pub(super) fn source(&self) -> Source {
         let environment = Environment {
             variables: BTreeMap::new(),
+            not_utf8: BTreeSet::new(),
             working_directory: self.folder().to_owned(),
             system_directory: PathBuf::from("/nonexistent"),
         };
@@ -93,7 +94,7 @@ impl Site {
 
     /// An issuer that is the server's address, a free admin port, and a short answer to the stop. Keys and store lie
     /// in the folder, where the server runs.
-    fn with_defaults(&self, config: &str) -> String {
+    pub(crate) fn with_defaults(&self, config: &str) -> String {
         let config = config.replace(ORIGIN, &self.origin());
         let mut document: toml_edit::DocumentMut = config.parse().expect("TOML");
         document.entry("issuer").or_insert(toml_edit::value(self.origin()));

@@ -1,5 +1,7 @@
 //! `jotsmith check`: would the configuration be served?
 
+mod diff;
+
 use clap::Args;
 
 use crate::foundation::clock::{Clock as _, SystemClock};
@@ -9,10 +11,16 @@ use super::{ConfigFiles, Failure};
 
 /// Read and judge a configuration, its keys too, without serving it.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  jotsmith check && kill -HUP \"$(pidof jotsmith)\"")]
+#[command(
+    after_help = "Examples:\n  jotsmith check          is it sound?\n  jotsmith check --diff   what would change for the server that runs?"
+)]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigFiles,
+    /// Say how it differs from what the running server has, which is asked at `server.admin_listen`: clients, users,
+    /// resources, scopes and keys that are added, changed or removed, and what waits for a restart.
+    #[arg(long)]
+    diff: bool,
 }
 
 impl Check {
@@ -33,7 +41,7 @@ impl Check {
             counted(settings.resources.iter().count(), "audience"),
             counted(settings.users.len(), "user"),
         );
-        Ok(())
+        if self.diff { diff::print(&settings) } else { Ok(()) }
     }
 }
 

@@ -1,4 +1,6 @@
-//! Logs: one subscriber, one span a request. The span has the route and never the query, for a query may hold a code.
+//! Logs and metrics: one subscriber and one recorder, one span a request. The span has the route and never the query, for a query may hold a code.
+
+pub mod metrics;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
