@@ -4,7 +4,6 @@
 //! struct, all of them at once, and no error repeats a string that stood where something else was expected, for it may
 //! be a secret.
 
-use std::collections::hash_map;
 use std::fmt;
 
 use config::{Map, Value, ValueKind};
@@ -132,7 +131,7 @@ impl<'n> Node<'n> {
         if let Some(fields) = fields {
             self.note_unknown(table, fields);
         }
-        visitor.visit_map(Keys { node: self, fields, rest: table.iter(), current: None })
+        visitor.visit_map(Keys { node: self, fields, rest: in_order(table), current: None })
     }
 
     fn note_unknown(&self, table: &Map<String, Value>, fields: &[&str]) {
@@ -246,7 +245,7 @@ impl<'de> de::Deserializer<'de> for Node<'_> {
 struct Keys<'n, 'k> {
     node: Node<'n>,
     fields: Option<&'k [&'k str]>,
-    rest: hash_map::Iter<'n, String, Value>,
+    rest: std::vec::IntoIter<(&'n String, &'n Value)>,
     current: Option<(&'n String, &'n Value)>,
 }
 
@@ -268,6 +267,14 @@ impl<'de> de::MapAccess<'de> for Keys<'_, '_> {
         let node = Node { value, path: &path, ..self.node };
         seed.deserialize(node).map_err(|failure| Failure::Located(failure.locate(value, &path)))
     }
+}
+
+/// The entries of a table as they stand in its file, so that of several problems the first one is told, each time.
+fn in_order(table: &Map<String, Value>) -> std::vec::IntoIter<(&String, &Value)> {
+    let line = |value: &Value| value.origin().and_then(|origin| origin.rsplit_once(':')?.1.parse::<usize>().ok());
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, value)| (line(value), *key));
+    entries.into_iter()
 }
 
 /// The members of a list.

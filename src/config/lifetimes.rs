@@ -28,6 +28,9 @@ pub(super) struct RawLifetimes {
 /// The shortest lifetime: answers give them in whole seconds (RFC 6749 §5.1, `expires_in`).
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 
+/// The longest that a code may wait for its redemption (RFC 6749 §4.1.2 recommends no more).
+const LONGEST_CODE: Duration = Duration::from_mins(10);
+
 pub(super) fn read(reading: &Reading<'_>) -> Option<Lifetimes> {
     let raw: RawLifetimes = reading.section("lifetimes")?;
     let problem = |key: &str, what: &str| reading.problems().add(reading.place(&["lifetimes", key]).problem(what));
@@ -41,6 +44,9 @@ pub(super) fn read(reading: &Reading<'_>) -> Option<Lifetimes> {
         if lifetime < SHORTEST {
             problem(key, "write one second or more");
         }
+    }
+    if raw.authorization_code > LONGEST_CODE {
+        problem("authorization_code", "write 10m or less: a code that leaks must be of no use soon (RFC 6749 §4.1.2)");
     }
     if raw.refresh_token_idle > raw.refresh_token_absolute {
         problem("refresh_token_idle", "is longer than refresh_token_absolute: an idle token would outlive its grant");

@@ -1,6 +1,8 @@
 //! One step of a person's way from the authorization request to the answer: what the browser shows of itself, and what
 //! comes next. The authorization, login and consent endpoints all end here.
 
+use std::time::Duration;
+
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue, LOCATION};
@@ -20,12 +22,14 @@ use crate::keys::csrf::CsrfBinding;
 use crate::keys::sealing_ring::SealPurpose;
 use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::grant_type::GrantType;
 use crate::protocol::response_type::ResponseType;
 
 use super::cookies::{CookieKind, Cookies};
 use super::error_response::Refusal;
+use super::headers::NO_STORE;
 use super::live::Live;
-use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField};
+use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField, in_words};
 use super::state::State;
 use super::{endpoint, error_response, network};
 
@@ -172,7 +176,11 @@ impl<'a> Step<'a> {
         let status = if is_post { StatusCode::SEE_OTHER } else { StatusCode::FOUND };
         let location = HeaderValue::try_from(location).expect("a URI is ASCII");
         let mut answer = HttpResponse::build(status);
-        answer.insert_header((LOCATION, location)).insert_header((header::CACHE_CONTROL, "no-store"));
+        answer.insert_header((LOCATION, location));
+        // RFC 6749 §5.1: a code is a credential.
+        for header in NO_STORE {
+            answer.insert_header(header);
+        }
         answer.insert_header((header::REFERRER_POLICY, "no-referrer")).finish()
     }
 
@@ -206,10 +214,23 @@ impl<'a> Step<'a> {
             client_name: client_name(request),
             redirect_host: request.to().target.host_to_show(),
             permissions: terms.scope.tokens().map(|token| self.describe(token)).collect(),
+            lifetime: &in_words(self.lifetime_of_access(request)),
             request: &sealed,
             csrf: &csrf,
         };
         page.render().finish()
+    }
+
+    /// How long what the person allows may last: until the grant ends for a code of a client that may refresh, else until
+    /// the access token does.
+    fn lifetime_of_access(&self, request: &AuthorizationRequest) -> Duration {
+        let (client, lifetimes) = (request.client(), &self.live.lifetimes);
+        let is_code = request.terms().response_type == ResponseType::Code;
+        if is_code && client.grant_types.contains(&GrantType::RefreshToken) {
+            return lifetimes.refresh_token_absolute;
+        }
+        let resources = request.terms().resources.iter().filter_map(|resource| self.live.resources.find(resource));
+        resources.map(|resource| lifetimes.of_access_token(client, resource)).max().unwrap_or(lifetimes.access_token)
     }
 
     /// An error that only the person hears of.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +17,7 @@ use crate::foundation::clock::Timestamp;
 use crate::foundation::random::Random;
 use crate::foundation::{base64url, digest};
 use crate::keys::sealing_ring::{SealPurpose, SealingRing};
+use crate::protocol::cookie_header;
 use crate::protocol::issuer::Issuer;
 
 /// Which cookie.
@@ -104,13 +105,6 @@ impl Cookies<'_> {
 }
 
 /// The value of the first cookie of this name, as it was sent.
-///
-/// Names are compared byte by byte and not percent-decoded, which `HttpRequest::cookie` would do: a browser lets any
-/// neighbour set `%5F%5FHost-jotsmith-session`, and decoded it would pass for ours. What a neighbour sets, be it no text
-/// at all, hides none of ours either.
 fn sent<'a>(name: &str, request: &'a HttpRequest) -> Option<&'a str> {
-    let lists = request.headers().get_all(header::COOKIE);
-    let mut pairs = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b';'));
-    let value = pairs.find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-    std::str::from_utf8(value).ok()
+    cookie_header::value_of(name, request.headers().get_all(header::COOKIE).map(HeaderValue::as_bytes))
 }

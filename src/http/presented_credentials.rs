@@ -2,16 +2,12 @@
 //!
 //! Exactly one way: a header and a body that both carry credentials are refused, whatever they say.
 
-use std::borrow::Cow;
-
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode;
 
 use crate::clients::authentication::PresentedCredentials;
 use crate::clients::authentication::assertion::{self, JWT_BEARER};
 use crate::foundation::secret::SecretString;
+use crate::protocol::basic_credentials::BasicCredentials;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::parameters::{InvalidParameters, Parameters};
 
@@ -121,38 +117,19 @@ fn of_assertion(text: &str, in_body: Option<&str>) -> Result<PresentedCredential
     Ok(PresentedCredentials::Assertion { client_id, assertion: SecretString::from(text) })
 }
 
-/// RFC 6749 §2.3.1: identifier and secret are each form-encoded before they are joined by a colon and base64-encoded.
-/// An empty password is no secret: it is how a public client says `none` in a header.
 fn basic(value: &HeaderValue) -> Option<PresentedCredentials> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("Basic") {
-        return None;
-    }
-    let joined = STANDARD.decode(token.trim_start_matches(' ')).ok()?;
-    let colon = joined.iter().position(|byte| *byte == b':')?;
-    let client_id = form_decode(&joined[..colon])?;
-    let secret = form_decode(&joined[colon + 1..])?;
-    if client_id.is_empty() {
-        return None;
-    }
-    Some(if secret.is_empty() {
-        PresentedCredentials::None { client_id }
-    } else {
-        PresentedCredentials::Secret { client_id, client_secret: SecretString::from(secret) }
+    let BasicCredentials { client_id, client_secret } = BasicCredentials::parse(value.to_str().ok()?)?;
+    Some(match client_secret {
+        Some(client_secret) => PresentedCredentials::Secret { client_id, client_secret },
+        None => PresentedCredentials::None { client_id },
     })
-}
-
-fn form_decode(encoded: &[u8]) -> Option<String> {
-    let spaced: Cow<'_, [u8]> = if encoded.contains(&b'+') {
-        encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect()
-    } else {
-        encoded.into()
-    };
-    percent_decode(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::foundation::secret::ExposeSecret as _;
 

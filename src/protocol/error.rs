@@ -100,7 +100,11 @@ pub struct OAuthError {
 
 impl OAuthError {
     /// An error whose cause is its description.
+    ///
+    /// # Panics
+    /// In a debug build, where the description has a character that RFC 6749 §5.2 does not allow.
     pub const fn new(code: ErrorCode, description: &'static str) -> Self {
+        debug_assert!(is_error_text(code.as_str()) && is_error_text(description), "a character that no client expects");
         Self { code, description, cause: Cow::Borrowed(description), retry_after: None }
     }
 
@@ -119,10 +123,43 @@ impl OAuthError {
     }
 }
 
+// RFC 6749 appendices A.7 and A.8: 1*NQSCHAR, NQSCHAR = %x20-21 / %x23-5B / %x5D-7E.
+const fn is_error_text(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !matches!(bytes[at], 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E) {
+            return false;
+        }
+        at += 1;
+    }
+    !bytes.is_empty()
+}
+
 impl From<StoreUnavailable> for OAuthError {
     fn from(reason: StoreUnavailable) -> Self {
         Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now, try again later.")
             .retry_after(reason.retry_after)
             .because(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_written_in_the_characters_of_rfc_6749_appendix_a() {
+        for text in ["", "a \"word\"", "back\\slash", "line\nbreak", "caf\u{e9}", "\u{7f}"] {
+            assert!(!is_error_text(text), "{text:?}");
+        }
+        assert!(is_error_text(" !#[]~"));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a character that no client expects")]
+    fn a_description_that_no_client_could_read_is_found_by_every_test_that_meets_it() {
+        let _ = OAuthError::new(ErrorCode::InvalidRequest, "The parameter \"scope\" is missing.");
     }
 }

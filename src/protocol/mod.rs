@@ -1,8 +1,11 @@
 //! The vocabulary of the RFCs as types: parsed once at the edge, then passed inward as proof. No input or output here.
 
 #[cfg(feature = "server")]
+pub mod basic_credentials;
+#[cfg(feature = "server")]
 pub mod claims;
 #[cfg(feature = "server")]
+pub mod cookie_header;
 pub mod error;
 #[cfg(feature = "server")]
 pub mod grant_type;

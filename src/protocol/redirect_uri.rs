@@ -245,7 +245,8 @@ impl RedirectTarget {
         for (name, value) in parameters {
             match text.find(mark) {
                 None => text.push(mark),
-                Some(_) if text.ends_with([mark, '&']) => {}
+                // A question mark within the query is a character of it like any other (RFC 3986 §3.4).
+                Some(at) if at + 1 == text.len() || text.ends_with('&') => {}
                 Some(_) => text.push('&'),
             }
             text.extend(form_urlencoded::byte_serialize(name.as_bytes()));
@@ -414,6 +415,18 @@ mod tests {
             ("com.example.app:/cb", "com.example.app:/cb?a=1&b=2"),
         ] {
             assert_eq!(uri(registered).as_target().with_query([("a", "1"), ("b", "2")]), whole);
+        }
+    }
+
+    #[test]
+    fn a_question_mark_at_the_end_of_the_query_belongs_to_it() {
+        for (text, expected) in [
+            ("https://h/cb?", "https://h/cb?code=x"),
+            ("https://h/cb?a=b&", "https://h/cb?a=b&code=x"),
+            ("https://h/cb?a=b?", "https://h/cb?a=b?&code=x"),
+            ("https://h/cb??", "https://h/cb??&code=x"),
+        ] {
+            assert_eq!(uri(text).as_target().with_query([("code", "x")]), expected);
         }
     }
 

@@ -75,6 +75,7 @@ fn a_value_that_is_written_wrongly_says_how_it_is_written() {
         ("server", "admin_scope = \"two tokens\"", "write one scope token"),
         ("lifetimes", "access_token = \"5 fortnights\"", "no duration; write one as 90s, 5m, 12h or 30d"),
         ("lifetimes", "access_token = \"500ms\"", "write one second or more"),
+        ("lifetimes", "authorization_code = \"601s\"", "write 10m or less"),
         ("lifetimes", "refresh_token_idle = \"366d\"", "longer than refresh_token_absolute"),
         ("store", "cache = \"32 hogsheads\"", "no size; write one as 32MiB"),
         ("store", "url = \"postgres://db\"", "write sled:// and a folder"),
@@ -154,6 +155,14 @@ fn what_the_domain_refuses_is_told_at_its_entry() {
     assert!(errors.ends_with("access_token_lifetime: write one second or more"), "{errors}");
     let errors = errors_of("[scopes.\"a b\"]\ndescription = {}\n");
     assert!(errors.starts_with("a.toml:1: scopes.a b: is no scope token"), "{errors}");
+}
+
+#[test]
+fn every_time_the_first_problem_of_an_entry_is_told() {
+    let text = "[[keys.signing]]\nfile = \"a.pem\"\npublish_at = \"tomorrow\"\nalgorithm = \"ES257\"\nsign_from = 1\n";
+    for _ in 0..16 {
+        assert!(errors_of(text).starts_with("a.toml:3: keys.signing[\"a.pem\"].publish_at: "), "{}", errors_of(text));
+    }
 }
 
 #[test]

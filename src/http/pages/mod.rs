@@ -5,6 +5,7 @@
 //! digest, and that script where it is, and nothing else; it has no `form-action`, for browsers apply that to every later hop of the redirect too.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
@@ -86,6 +87,8 @@ pub(super) struct ConsentPage<'a> {
     pub(super) redirect_host: &'a str,
     /// What is asked for, in words.
     pub(super) permissions: Vec<&'a str>,
+    /// For how long, in words (RFC 6749 §10.2).
+    pub(super) lifetime: &'a str,
     /// The sealed request.
     pub(super) request: &'a str,
     /// Binds the form to this session.
@@ -162,6 +165,15 @@ impl MessagePage<'_> {
     pub(super) fn render(&self, status: StatusCode) -> Page {
         Page::new("message.html", self, status)
     }
+}
+
+/// A span of time in the largest unit of which it has one, rounded up: "365 days", "5 minutes".
+pub(super) fn in_words(span: Duration) -> String {
+    let seconds = span.as_secs().max(1);
+    let units = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
+    let (length, unit) = units.into_iter().find(|(length, _)| seconds >= *length).expect("there is a second");
+    let count = seconds.div_ceil(length);
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A rendered page, and what goes with it.
