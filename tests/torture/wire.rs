@@ -1,0 +1,207 @@
+//! What goes over the wire: the requests of one client, and the flaws that a run may be given on purpose.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use tokio::sync::Notify;
+use url::Url;
+
+use crate::server::{CALLBACK, CLIENT, PASSWORD, SECRET, Server};
+
+/// What is wrong with a server on purpose, so that a run is seen to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// Nothing.
+    None,
+    /// After a kill it has the store of the start before.
+    Forgets,
+    /// It refuses a token that was used before, and lets its grant live.
+    NeverKills,
+    /// One request in a hundred gets `503`.
+    RefusesSome,
+}
+
+/// Why a request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// To go on.
+    GoOn,
+    /// So that the grant dies.
+    Kill,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Tokens, the refresh token among them.
+    Token(String),
+    /// `invalid_grant`.
+    InvalidGrant,
+    /// Nothing, for the server was killed.
+    NoAnswer,
+    /// What no step of the protocol explains.
+    Wrong(String),
+}
+
+/// The client, from one start of the server to the next.
+pub(crate) struct Wire<'a> {
+    server: &'a Server,
+    http: Client,
+    flaw: Flaw,
+    session: String,
+    answers: AtomicUsize,
+    /// The number of answers after which somebody waits to be told.
+    mark: usize,
+    reached: Notify,
+    has_given_up: AtomicBool,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl<'a> Wire<'a> {
+    /// A client of a server that runs; `session` is the cookie of a person who is signed in.
+    pub(crate) fn new(server: &'a Server, flaw: Flaw, session: String, mark: usize, random: fastrand::Rng) -> Self {
+        let (answers, reached, has_given_up) = (AtomicUsize::new(0), Notify::new(), AtomicBool::new(false));
+        let (http, random) = (client(), Mutex::new(random));
+        Self { server, http, flaw, session, answers, mark, reached, has_given_up, random }
+    }
+
+    /// Waits until as many answers came as the mark says.
+    pub(crate) async fn until_marked(&self) {
+        self.reached.notified().await;
+    }
+
+    /// A rule was broken: nobody needs to go on.
+    pub(crate) fn give_up(&self) {
+        self.has_given_up.store(true, Ordering::SeqCst);
+        self.reached.notify_one();
+    }
+
+    /// Whether nobody needs to go on.
+    pub(crate) fn is_over(&self) -> bool {
+        self.server.is_down() || self.has_given_up.load(Ordering::SeqCst)
+    }
+
+    /// How many answers came.
+    pub(crate) fn answers(&self) -> usize {
+        self.answers.load(Ordering::SeqCst)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&self, end: usize) -> usize {
+        self.random.lock().expect("unpoisoned").usize(..end)
+    }
+
+    /// A new code; `None` where no answer came.
+    pub(crate) async fn code(&self) -> Result<Option<String>, String> {
+        let request = self.http.get(authorization(self.server)).header(COOKIE, &self.session);
+        let Some(response) = self.send(request).await? else { return Ok(None) };
+        let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let code = location.and_then(|location| Url::parse(location).ok()).and_then(|location| {
+            location.query_pairs().find(|(name, _)| name == "code").map(|(_, code)| code.into_owned())
+        });
+        code.map(Some).ok_or_else(|| format!("no code but {}", response.status()))
+    }
+
+    /// Redeems a code.
+    pub(crate) async fn redeem(&self, intent: Intent, code: &str) -> Outcome {
+        let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK)];
+        self.token(intent, &form).await
+    }
+
+    /// Refreshes.
+    pub(crate) async fn refresh(&self, intent: Intent, refresh_token: &str) -> Outcome {
+        self.token(intent, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+    }
+
+    async fn token(&self, intent: Intent, form: &[(&str, &str)]) -> Outcome {
+        if self.flaw == Flaw::NeverKills && intent == Intent::Kill {
+            return Outcome::InvalidGrant;
+        }
+        if self.flaw == Flaw::RefusesSome && self.below(100) == 0 {
+            return Outcome::Wrong("503 {}".to_owned());
+        }
+        match self.send(self.post("/token", form)).await {
+            Err(wrong) => Outcome::Wrong(wrong),
+            Ok(None) => Outcome::NoAnswer,
+            Ok(Some(response)) => self.read(response).await,
+        }
+    }
+
+    async fn read(&self, response: Response) -> Outcome {
+        let status = response.status();
+        // An answer that was cut short is none.
+        let Ok(body) = response.bytes().await else { return self.no_answer() };
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        match (status.as_u16(), json["refresh_token"].as_str(), json["error"].as_str()) {
+            (200, Some(token), _) => Outcome::Token(token.to_owned()),
+            (400, _, Some("invalid_grant")) => Outcome::InvalidGrant,
+            _ => Outcome::Wrong(format!("{status} {}", String::from_utf8_lossy(&body))),
+        }
+    }
+
+    fn no_answer(&self) -> Outcome {
+        if self.server.is_down() {
+            Outcome::NoAnswer
+        } else {
+            Outcome::Wrong("no answer from a server that runs".to_owned())
+        }
+    }
+
+    fn post(&self, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = self.http.post(format!("{}{path}", self.server.origin())).body(body);
+        request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").basic_auth(CLIENT, Some(SECRET))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Option<Response>, String> {
+        match request.send().await {
+            Ok(response) => {
+                if self.answers.fetch_add(1, Ordering::SeqCst) + 1 == self.mark {
+                    self.reached.notify_one();
+                }
+                Ok(Some(response))
+            }
+            Err(_) if self.server.is_down() => Ok(None),
+            Err(error) => Err(format!("no answer from a server that runs: {error}")),
+        }
+    }
+}
+
+/// Signs the person in: the cookie of the session.
+pub(crate) async fn sign_in(server: &Server) -> String {
+    let http = client();
+    let page = http.get(authorization(server)).send().await.expect("a page");
+    let before = cookie(&page);
+    let html = page.text().await.expect("a page");
+    let value = |name: &str| {
+        let field = format!("name=\"{name}\" value=\"");
+        let (_, rest) = html.split_once(&field).unwrap_or_else(|| panic!("no {name}: {html}"));
+        rest.split('"').next().expect("a value").to_owned()
+    };
+    let (sealed, csrf) = (value("request"), value("csrf"));
+    let form = [("request", &*sealed), ("csrf", &*csrf), ("username", "alice"), ("password", PASSWORD)];
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = http.post(format!("{}/login", server.origin())).body(body).header(COOKIE, before);
+    let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = request.header("origin", "null").header("sec-fetch-site", "same-origin").send().await;
+    cookie(&answer.expect("an answer"))
+}
+
+/// The cookies that an answer sets and does not end.
+fn cookie(answer: &Response) -> String {
+    let values = answer.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().expect("ASCII"));
+    let live = values.filter(|value| !value.contains("Max-Age=0"));
+    live.filter_map(|value| value.split(';').next()).collect::<Vec<_>>().join("; ")
+}
+
+fn client() -> Client {
+    Client::builder().redirect(redirect::Policy::none()).build().expect("an HTTP client")
+}
+
+fn authorization(server: &Server) -> String {
+    let query = [("response_type", "code"), ("client_id", CLIENT), ("redirect_uri", CALLBACK)];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{}/authorize?{query}", server.origin())
+}
