@@ -82,13 +82,22 @@ pub(super) fn begin(
     let copying =
         Copying { folder: folder.to_owned(), generation, cache_bytes, old, bytes, probe, shared: Arc::clone(&shared) };
     let (ended, outcome) = mpsc::channel();
-    let is_done = Arc::clone(&shared);
+    let done = DoneOnceDropped(Arc::clone(&shared));
     let copy = move || {
         // Nobody waits any more where it was given up.
         let _ = ended.send(copying.run());
-        is_done.is_done.store(true, Ordering::SeqCst);
+        drop(done);
     };
     (Rewrite { shared, outcome, generation, begun: now() }, copy)
+}
+
+/// Says that the thread has done what it can: also where it panicked, or never began.
+struct DoneOnceDropped(Arc<Shared>);
+
+impl Drop for DoneOnceDropped {
+    fn drop(&mut self) {
+        self.0.is_done.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Rewrite {
