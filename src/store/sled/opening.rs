@@ -5,7 +5,7 @@
 //! data/                   the folder of the settings
 //!   jotsmith.store        lock, format, and how much was promised
 //!   records/              what sled owns: db, conf, blobs/, snap.*; records.1/ and so on once they were written anew
-//!   before-opening        what sled may overwrite of records/db while it is being opened, never longer
+//!   before-opening        what sled may overwrite of the db that counts while it is being opened, never longer
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -132,14 +132,14 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
     let database = records.join(DATABASE);
-    let put_back = || kept::put_back(folder, &database);
+    let put_back = || kept::put_back(folder, generation, &database);
     put_back().map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
     wait_until_released(folder, &database)?;
-    if let Err(cause) = kept::keep(folder, &database) {
+    if let Err(cause) = kept::keep(folder, generation, &database) {
         tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
     }
     let opened = open_checked(folder, &records, cache_bytes, marked);
