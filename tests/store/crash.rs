@@ -12,7 +12,7 @@ use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::login::session::{EarlyEnd, SessionId};
 use jotsmith::store::Durability;
-use jotsmith::store::sled::CommitStep;
+use jotsmith::store::sled::{CommitStep, OpenFailed};
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::Rotation;
 use uuid::Uuid;
@@ -249,4 +249,21 @@ fn a_crash_while_the_database_was_opened_brings_back_what_was_there_before() {
     fs::write(data.join("before-opening.part"), [0; 100]).expect("written");
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
     assert!(!data.join("before-opening").exists() && !data.join("before-opening.part").exists());
+}
+
+#[test]
+fn nothing_is_brought_back_into_a_file_that_a_thread_of_an_earlier_opening_still_has() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    drop(open(&data));
+    let database = data.join("records/db");
+    let before = fs::read(&database).expect("readable");
+    keep(&data, 0, &vec![7; before.len()]);
+    // As sled has it, until its last thread has ended.
+    let held = fs::File::open(&database).expect("there");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("free in the end");
+    let refused = crate::sled::try_open(&data).expect_err("somebody has it");
+    assert!(matches!(refused, OpenFailed::InUse { .. }), "{refused}");
+    assert!(fs::read(&database).expect("readable") == before, "it was written into");
+    assert!(data.join("before-opening").exists(), "the next start has nothing to bring back");
 }
