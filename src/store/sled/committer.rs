@@ -164,7 +164,12 @@ impl Committer {
                 // Nobody waits for it: whoever comes next is told.
                 let _ = self.note(synced);
             }
-            self.tend();
+            let tended = guarded(|| {
+                self.tend();
+                Ok(())
+            });
+            // Nobody waits for it: whoever comes next is told.
+            let _ = self.note(tended);
         }
         self.close();
     }
@@ -308,6 +313,7 @@ impl Committer {
             self.rewriting.failed(&cause);
             // Nobody waits for it: whoever comes next is told.
             let _ = self.note(Err(cause));
+            drop_guarded(fresh);
             return;
         }
         self.named = self.generation;
@@ -357,11 +363,7 @@ impl Committer {
         self.has_lost_moments |= self.volatile_for().is_some();
         let broken = State::Broken { cause, next_try: now() + back_off, back_off };
         let old = std::mem::replace(&mut self.state, broken);
-        // sled syncs once more when it is dropped, and panics where that fails. The failure is known already.
-        let _ = guarded(|| {
-            drop(old);
-            Ok(())
-        });
+        drop_guarded(old);
         Err(refused)
     }
 
@@ -420,6 +422,15 @@ impl Committer {
 /// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.
 pub(super) fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
+}
+
+/// Drops what holds a database that counts no more, or is opened anew. sled syncs once more then, and panics where that
+/// fails; nothing depends on it.
+pub(super) fn drop_guarded<T>(held: T) {
+    let _ = guarded(|| {
+        drop(held);
+        Ok(())
+    });
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures spans on this machine, and decides nothing of the protocol")]

@@ -83,7 +83,12 @@ impl SledStore {
         let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
         let (durable, figures) = (committer.durable(), committer.figures());
         let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
-        committer.begin().map_err(failed)?;
+        if let Err(cause) = committer.begin() {
+            // What shares the database goes first.
+            drop(durable);
+            committer::drop_guarded(committer);
+            return Err(failed(cause));
+        }
         let queue = Queue::start(|jobs| committer.run(jobs)).map_err(|cause| OpenFailed::io(&folder, &cause))?;
         Ok(Self { queue, durable, swept: Mutex::default(), figures, is_new: marked.is_none() })
     }

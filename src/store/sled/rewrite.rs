@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::committer::{guarded, now};
+use super::committer::{drop_guarded, guarded, now};
 use super::generations::{self, records_of};
 use super::opening::{self, DATABASE, Database};
 use super::records::COMMITS;
@@ -121,7 +121,7 @@ impl Rewrite {
     pub(super) fn give_up(self, folder: &Path) {
         self.shared.is_given_up.store(true, Ordering::SeqCst);
         let generation = self.generation;
-        drop(self.end());
+        drop_guarded(self.end());
         remove(folder, generation);
     }
 }
