@@ -176,7 +176,7 @@ pub enum CommitStep {
     Complete,
     /// The fresh database has all; the mark will name it.
     Switch,
-    /// The mark names it; from now on it counts.
+    /// The mark names it; from now on it counts. Also where the database was opened anew after a failure.
     Switched,
     /// The old one will be removed.
     Remove,
