@@ -151,10 +151,10 @@ fn a_crash_at_any_step_of_a_rewriting_under_load_leaves_all_that_was_answered_an
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| rotate_until(&store, &grants, &*answered, &is_over));
-            for _ in 0..3 {
-                answer(store.rewrite());
-            }
+            let outcomes = [(); 3].map(|()| try_answer(store.rewrite()));
+            // First of all, for the other threads would go on for ever.
             is_over.store(true, Ordering::SeqCst);
+            assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         });
         drop(store);
         let left = left.lock().expect("unpoisoned");

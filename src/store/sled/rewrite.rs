@@ -348,4 +348,17 @@ mod tests {
         // Few; synced, and many; copied; few; synced, and many; copied; few; synced, and none.
         assert_eq!(state.lock().expect("unpoisoned").1, 6);
     }
+
+    #[test]
+    fn a_fresh_database_that_lacks_a_change_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let filled = |name, value: &[u8]| {
+            let mut database = open_fresh(&folder.path().join(name), 0, 1 << 20).expect("it opens");
+            put(&mut database, b"g1", Some(value)).expect("put");
+            database
+        };
+        let (old, mut fresh) = (filled("old", b"after"), filled("fresh", b"befor"));
+        assert!(Changed(BTreeSet::new()).complete(&old, &mut fresh).is_err());
+        assert_eq!(Changed([b"g1".to_vec()].into()).complete(&old, &mut fresh), Ok(()));
+    }
 }
