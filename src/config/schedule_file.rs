@@ -34,6 +34,17 @@ pub enum ScheduleFileError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// It is written, and the disk did not say that it keeps it.
+    #[error(
+        "{} is written, but may not outlive a power cut: {source}; look with `jotsmith keys list` what is there",
+        path.display()
+    )]
+    NotDurable {
+        /// What was written.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// The file of a new key cannot be made.
     #[error(transparent)]
     KeyFile(#[from] KeyFileRefused),
@@ -186,7 +197,7 @@ impl ScheduleFile {
     }
 
     /// Makes the file of a new key and then puts the schedule in the place of the old one, durably. In this order, so that
-    /// at no moment the schedule names a file that is not there. Where it fails, the new file is removed again.
+    /// at no moment the schedule names a file that is not there. Where nothing was written, the new file is removed again.
     ///
     /// `reach` is told before each step: what is there then is what a crash would leave.
     pub fn write_with(
@@ -202,13 +213,16 @@ impl ScheduleFile {
         let made = made.transpose()?;
         let (next, path) = (self.directory.join(NEXT), self.directory.join(NAME));
         let content = format!("{}{}", self.header, self.document);
-        replace(&self.folder, &next, &path, content.as_bytes(), &mut reach).map_err(|error| {
+        replace(&next, &path, content.as_bytes(), &mut reach).map_err(|error| {
             if let Some(file) = made {
                 // Nothing names it. That it cannot be removed either is not the news.
                 let _ = fs::remove_file(file);
             }
             io_at(&path)(error)
-        })
+        })?;
+        reach(WriteStep::Sync);
+        // The name is on disk only when the folder is. The schedule names the new key by now, so that stays in any case.
+        self.folder.sync_all().map_err(|source| ScheduleFileError::NotDurable { path, source })
     }
 
     fn add(&mut self, list: &str, table: Table) -> Result<(), ScheduleFileError> {
@@ -313,22 +327,13 @@ fn extend(document: &mut DocumentMut, list: &str, tables: impl Iterator<Item = T
     Ok(())
 }
 
-fn replace(
-    folder: &File,
-    next: &Path,
-    path: &Path,
-    content: &[u8],
-    reach: &mut dyn FnMut(WriteStep),
-) -> io::Result<()> {
+fn replace(next: &Path, path: &Path, content: &[u8], reach: &mut dyn FnMut(WriteStep)) -> io::Result<()> {
     reach(WriteStep::Schedule);
     let mut file = File::create(next)?;
     file.write_all(content)?;
     file.sync_all()?;
     reach(WriteStep::Replace);
-    fs::rename(next, path)?;
-    reach(WriteStep::Sync);
-    // The name is on disk only when the folder is.
-    folder.sync_all()
+    fs::rename(next, path)
 }
 
 #[cfg(test)]
