@@ -298,6 +298,7 @@ mod tests {
             "[[clients]]\n[server]\na = 1\n[[clients]]\n[server]\na = 1\n",
             "[[clients]]\n[server]\na = 1\n[[clients]]\n[server.b]\na = 1\n",
             "[[users]]\n[[clients]]\n[users.a]\n",
+            "[[clients]]\n [[users]]\n[[clients]]\n [[users]]\n",
             "[[clients]]\n[[users.a]]\n[[users]]\n",
             "[[clients]]\na = 1\na = 2\n[[clients]]\n",
             "[[clients]]\n= 1\n[[clients]]\n",
