@@ -210,8 +210,8 @@ impl History {
         (now < known_from).then_some(known_from)
     }
 
-    /// Whether those who hold the sets and tokens of before are served well by the keys that `is_published_until` knows:
-    /// each by its `kid`, with its digest and the end of its publication, where it is published now.
+    /// Whether those who hold the sets and tokens of before are served well by the keys of the `next` configuration, each by
+    /// its `kid`. What a killed key has signed is given up.
     pub(super) fn judge(
         &self,
         now: Timestamp,

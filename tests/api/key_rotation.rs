@@ -275,9 +275,12 @@ async fn a_key_is_not_taken_out_while_its_tokens_are_in_use() {
 #[test]
 fn the_list_is_in_words_and_has_the_sealing_keys() {
     let server = server(&machine());
+    let on_paper = "signs with it later: its log says from when";
+    assert!(!done(&server.site, &["list"]).contains(on_paper), "the only key is never held back");
     done(&server.site, &["rotate"]);
     let listed = done(&server.site, &["list"]);
     for part in [
+        on_paper,
         "signing: signs new tokens; from ",
         "published: is in the key set and does not sign yet",
         "sealing",
