@@ -66,7 +66,12 @@ async fn a_rotation_changes_the_key_by_the_clock_and_a_restart_in_it_changes_not
     let planned = done(&server.site, &["rotate", "--dry-run"]);
     assert!(planned.contains("Nothing was changed"), "{planned}");
     let said = done(&server.site, &["rotate"]);
-    for part in ["follows first-es256.pem", "now: the new key is in the key set", "in 1day: the new key signs"] {
+    for part in [
+        "follows first-es256.pem",
+        "now: the new key is in the key set",
+        "in 1day: the new key signs",
+        "in 1day 22m: the old key leaves",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     let before = content(&server.site);
@@ -97,7 +102,9 @@ async fn a_rotation_changes_the_key_by_the_clock_and_a_restart_in_it_changes_not
 async fn whatever_was_sealed_survives_a_rotation_of_the_sealing_key_and_a_restart_in_it() {
     let mut server = server(&people());
     let asked = ask_of_web();
-    done(&server.site, &["rotate", "--sealing"]);
+    let said = done(&server.site, &["rotate", "--sealing"]);
+    // A day until it seals, ninety for a consent, and the margins.
+    assert!(said.contains("in 91days 17m: the old key has nothing left to open"), "{said}");
     server.clock.set(SystemClock.now() + Duration::from_secs(1));
     server.reload(&people()).await.expect("a good change");
     server.advance(DAY.saturating_sub(Duration::from_secs(20)));
@@ -139,6 +146,14 @@ fn a_rotation_that_verifiers_could_not_follow_is_refused_with_the_least_time() {
     assert!(said.contains("jotsmith keys generate"), "{said}");
     assert_eq!(keys(&server.site, &["rotate", "--sign-in", "soon"]).code, Some(2));
     assert_eq!(keys(&server.site, &["rotate", "--sealing", "--algorithm", "ES256"]).code, Some(2));
+}
+
+#[test]
+fn the_old_key_stays_for_the_longest_token_of_any_resource() {
+    let resource = "[[resources]]\nidentifier = \"https://slow.example.com\"\naccess_token_lifetime = \"2h\"\n";
+    let server = server(&format!("{}{resource}", machine()));
+    let said = done(&server.site, &["rotate"]);
+    assert!(said.contains("in 1day 2h 17m: the old key leaves the key set"), "{said}");
 }
 
 #[test]
