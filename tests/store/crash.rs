@@ -216,7 +216,18 @@ fn a_crash_while_the_database_was_opened_brings_back_what_was_there_before() {
     let store = open(&data);
     let grant = suite::put_grant(&store, 0);
     drop(store);
-    fs::copy(data.join("records/db"), data.join("before-opening")).expect("copied");
+    // What an opening keeps: the length of the file, the snapshots, and the parts of the file with their places.
+    let database = fs::read(data.join("records/db")).expect("readable");
+    let length = (database.len() as u64).to_le_bytes();
+    let kept = [&b"jotsmith parts 2"[..], &length, &[0; 8], &[0; 8], &length, &database].concat();
+    fs::write(data.join("before-opening"), kept).expect("written");
+    for entry in fs::read_dir(data.join("records")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap.")) {
+            fs::remove_file(path).expect("removed");
+        }
+    }
+    fs::write(data.join("records/snap.0000000000ffffff"), b"of what sled made of it").expect("written");
     fs::write(data.join("records/db"), [0; 100]).expect("written");
     fs::write(data.join("before-opening.part"), [0; 100]).expect("written");
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));

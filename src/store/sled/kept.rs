@@ -5,6 +5,9 @@
 //! little: the segments that were being written when all ended, and those in which something is not as sled writes it.
 //! Reading the rest of the log once more, which tells them apart, is cheap; copying all of it was not.
 //!
+//! The snapshots are kept with them, for they belong together: sled empties segments of which a snapshot says that nothing
+//! lives in them, and a log with such gaps cannot be read without that snapshot, nor with one that is older or newer.
+//!
 //! The format of the log is that of sled 0.34.7: segments of 512 KiB; at the head of each a checksum, its place in the log
 //! and how far the log was written by then; then messages, each with a checksum, kind, length, segment and page.
 //! Should this misread one, too little is copied, and a damaged file is refused all the same.
@@ -12,7 +15,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// sled's part of a log, in bytes.
 const SEGMENT: u64 = 512 * 1024;
@@ -37,7 +40,10 @@ const KEPT: &str = "before-opening";
 const KEPT_IN_PART: &str = "before-opening.part";
 
 /// What the copy starts with.
-const TITLE: &[u8; 16] = b"jotsmith parts 1";
+const TITLE: &[u8; 16] = b"jotsmith parts 2";
+
+/// What the names of sled's snapshots start with.
+const SNAPSHOT: &str = "snap.";
 
 /// Keeps a copy of what sled may overwrite of the database file.
 pub(super) fn keep(folder: &Path, database: &Path) -> io::Result<()> {
@@ -49,13 +55,18 @@ pub(super) fn keep(folder: &Path, database: &Path) -> io::Result<()> {
     let part = folder.join(KEPT_IN_PART);
     let mut to = BufWriter::new(File::create(&part)?);
     to.write_all(TITLE)?;
-    to.write_all(&file.metadata()?.len().to_le_bytes())?;
+    write_number(&mut to, file.metadata()?.len())?;
+    let snapshots = snapshots(records)?;
+    write_number(&mut to, snapshots.len() as u64)?;
+    for snapshot in &snapshots {
+        write_bytes(&mut to, snapshot.as_bytes())?;
+        write_bytes(&mut to, &fs::read(records.join(snapshot))?)?;
+    }
     let mut buffer = Vec::new();
-    for place in endangered(&file, snapshot_end(records)?)? {
+    for place in endangered(&file, snapshot_end(&snapshots))? {
         read_segment(&file, place, &mut buffer)?;
-        to.write_all(&place.to_le_bytes())?;
-        to.write_all(&(buffer.len() as u64).to_le_bytes())?;
-        to.write_all(&buffer)?;
+        write_number(&mut to, place)?;
+        write_bytes(&mut to, &buffer)?;
     }
     // On the disk before it has the name by which it would be brought back: half a copy must never be.
     to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
@@ -68,34 +79,32 @@ pub(super) fn forget(folder: &Path) -> io::Result<()> {
     remove_if_there(&folder.join(KEPT))
 }
 
-/// Brings back what an opening left behind that did not end well. Nothing was answered since it was made. Whether there
-/// was anything to bring back.
-pub(super) fn put_back(folder: &Path, database: &Path) -> io::Result<bool> {
+/// Brings back what an opening left behind that did not end well. Nothing was answered since it was made.
+pub(super) fn put_back(folder: &Path, database: &Path) -> io::Result<()> {
     remove_if_there(&folder.join(KEPT_IN_PART))?;
     let kept = folder.join(KEPT);
     let file = match File::open(&kept) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
     };
     let mut from = BufReader::new(file);
     let mut title = [0; TITLE.len()];
-    if from.read_exact(&mut title).is_ok() && title == *TITLE {
-        let to = OpenOptions::new().write(true).open(database)?;
-        to.set_len(number(&mut from)?)?;
-        let mut buffer = Vec::new();
-        while let Some(place) = next_number(&mut from)? {
-            buffer.resize(usize::try_from(number(&mut from)?.min(SEGMENT)).unwrap_or_default(), 0);
-            from.read_exact(&mut buffer)?;
-            to.write_all_at(&buffer, place)?;
-        }
-        to.sync_all()?;
-        fs::remove_file(kept)?;
-    } else {
-        // An earlier version's: the whole file.
-        fs::rename(kept, database)?;
+    from.read_exact(&mut title)?;
+    if title != *TITLE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is none of this version", kept.display())));
     }
-    File::open(folder)?.sync_all()?;
-    Ok(true)
+    let to = OpenOptions::new().write(true).open(database)?;
+    to.set_len(number(&mut from)?)?;
+    let records = database.parent().unwrap_or(folder);
+    put_snapshots_back(&mut from, records)?;
+    while let Some(place) = next_number(&mut from)? {
+        to.write_all_at(&bytes(&mut from)?, place)?;
+    }
+    to.sync_all()?;
+    // What stands here may be done again from its beginning, as long as the copy is there.
+    File::open(records)?.sync_all()?;
+    fs::remove_file(kept)?;
+    File::open(folder)?.sync_all()
 }
 
 fn remove_if_there(file: &Path) -> io::Result<()> {
@@ -118,15 +127,49 @@ fn next_number(from: &mut impl io::Read) -> io::Result<Option<u64>> {
     }
 }
 
-/// Up to which place in the log the latest snapshot knows all; it stands in its name.
-fn snapshot_end(records: &Path) -> io::Result<u64> {
-    let mut end = 0;
-    for entry in fs::read_dir(records)? {
-        let name = PathBuf::from(entry?.file_name());
-        let digits = name.to_str().and_then(|name| name.strip_prefix("snap."));
-        end = end.max(digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0));
+/// The snapshots that were there when the copy was made, and no other.
+fn put_snapshots_back(from: &mut impl io::Read, records: &Path) -> io::Result<()> {
+    for name in snapshots(records)? {
+        fs::remove_file(records.join(name))?;
     }
-    Ok(end)
+    for _ in 0..number(from)? {
+        let name = String::from_utf8(bytes(from)?).map_err(|_| io::ErrorKind::InvalidData)?;
+        let mut file = File::create(records.join(name))?;
+        file.write_all(&bytes(from)?)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+/// The names of sled's snapshots, also of one that was not finished.
+fn snapshots(records: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(records)?.map(|entry| entry.map(|entry| entry.file_name().into_string()));
+    let names: io::Result<Vec<_>> = names.collect();
+    Ok(names?.into_iter().flatten().filter(|name| name.starts_with(SNAPSHOT)).collect())
+}
+
+/// Up to which place in the log the latest snapshot knows all; it stands in its name.
+fn snapshot_end(snapshots: &[String]) -> u64 {
+    let ends = snapshots.iter().filter_map(|name| u64::from_str_radix(name.strip_prefix(SNAPSHOT)?, 16).ok());
+    ends.max().unwrap_or(0)
+}
+
+fn write_number(to: &mut impl io::Write, number: u64) -> io::Result<()> {
+    to.write_all(&number.to_le_bytes())
+}
+
+/// Their number, and the bytes.
+fn write_bytes(to: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
+    write_number(to, bytes.len() as u64)?;
+    to.write_all(bytes)
+}
+
+/// What [`write_bytes`] wrote.
+fn bytes(from: &mut impl io::Read) -> io::Result<Vec<u8>> {
+    let length = number(from)?;
+    let mut bytes = Vec::new();
+    from.take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// The places in the file of the segments that sled may overwrite though something lives in them, where it reads the log
@@ -263,6 +306,8 @@ fn u64_of(bytes: &[u8]) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A log of a few segments that sled wrote.
@@ -303,10 +348,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_comes_back_at_its_place() {
+    fn what_was_kept_comes_back_at_its_place_and_the_snapshots_with_it() {
         let (records, database) = log();
         let folder = tempfile::tempdir().expect("a folder");
         let whole = fs::read(&database).expect("readable");
+        fs::write(records.path().join("snap.0000000000000010"), b"of then").expect("written");
         keep(folder.path(), &database).expect("kept");
         let mut spoilt = whole.clone();
         for place in endangered(&File::open(&database).expect("there"), 0).expect("readable") {
@@ -316,10 +362,16 @@ mod tests {
         assert_ne!(spoilt, whole);
         spoilt.truncate(whole.len() - 100);
         fs::write(&database, spoilt).expect("written");
-        assert!(put_back(folder.path(), &database).expect("brought back"));
+        fs::remove_file(records.path().join("snap.0000000000000010")).expect("removed");
+        fs::write(records.path().join("snap.0000000000000020"), b"of sled since").expect("written");
+        put_back(folder.path(), &database).expect("brought back");
         assert!(fs::read(&database).expect("readable") == whole, "something is not as it was");
-        assert!(!put_back(folder.path(), &database).expect("nothing there"), "it was brought back twice");
-        drop(records);
+        assert!(!records.path().join("snap.0000000000000020").exists());
+        assert_eq!(fs::read(records.path().join("snap.0000000000000010")).expect("readable"), b"of then");
+
+        fs::write(&database, b"of later").expect("written");
+        put_back(folder.path(), &database).expect("nothing there");
+        assert_eq!(fs::read(&database).expect("readable"), b"of later", "it was brought back twice");
     }
 
     proptest! {

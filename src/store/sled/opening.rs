@@ -132,13 +132,7 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
     let database = records.join(DATABASE);
-    let put_back = || -> io::Result<()> {
-        if kept::put_back(folder, &database)? {
-            // They may be of what sled made of the database.
-            set_snapshots_aside(&records)?;
-        }
-        Ok(())
-    };
+    let put_back = || kept::put_back(folder, &database);
     put_back().map_err(failed)?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
