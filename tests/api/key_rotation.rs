@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use jotsmith::foundation::clock::{Clock as _, SystemClock};
 use jotsmith::keys::algorithm::Algorithm;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::people::{WEB, people};
-use crate::harness::program::{self, Outcome};
+use crate::harness::program::{self, Outcome, Running};
 use crate::harness::requests::{ask_of_web, redemption, refresh};
 use crate::harness::{START, Site, TestServer, header, machine};
 
@@ -285,6 +286,32 @@ async fn a_key_is_not_taken_out_while_its_tokens_are_in_use() {
     server.restart(|_| ());
     let refused = server.reload(&retired).await.expect_err("a restart does not forget it");
     assert!(refused.contains(&old.kid), "{refused}");
+}
+
+#[test]
+fn a_server_that_was_stopped_does_not_start_without_the_key_of_its_tokens_and_one_that_crashed_warns() {
+    for crashes in [false, true] {
+        let site = Site::new();
+        let (old, new) = (site.add_key(Algorithm::Es256), site.add_key(Algorithm::Es256));
+        site.write_config(&(machine() + &old.entry));
+        let (serving, _) = Running::serve(&site);
+        if crashes {
+            drop(serving);
+        } else {
+            serving.signal(Signal::TERM);
+            assert!(serving.end().0.success());
+        }
+        site.write_config(&(machine() + &new.entry));
+        let mut next = Running::start(site.folder(), &["serve", "--config", "config.toml"]);
+        let said = next.wait_for_log("goes while tokens that it signed are in use");
+        assert!(said.contains(&old.kid), "{said}");
+        if crashes {
+            // It may have stopped long ago.
+            next.wait_for_log("\"serving\"");
+        } else {
+            assert_eq!(next.end().0.code(), Some(1));
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A rotation and a hundred reloads under traffic, watched by verifiers that are not ours: no token request fails, and no
 //! token fails to verify.
 //!
-//! The verifiers are the remote key sets of `jose` (Node) and of PyJWT, as they are published. Each keeps a set for exactly
+//! The verifiers are the remote key sets of `jose` (Node) and of `PyJWT`, as they are published. Each keeps a set for exactly
 //! the `max-age` of the server, and the fetch for an unknown `kid` is off for as long: what they do not have in their cache
 //! they do not get, which is the worst that a verifier may do. The clocks that the libraries ask are set with each message, so
 //! that an hour passes in seconds; everything else in them runs as it is.
