@@ -1,6 +1,6 @@
 //! Public keys: as JSON (RFC 7517), by their thumbprints (RFC 7638), and verifying with the one algorithm of each.
 //!
-//! The only importer of jsonwebtoken, which knows how these keys are written. A key is parsed once, when its set is read:
+//! jsonwebtoken, which the rooms of keys alone import, knows how these keys are written. A key is parsed once, when its set is read:
 //! jsonwebtoken would parse it again for every signature.
 
 use std::fmt;
