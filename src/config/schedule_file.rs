@@ -134,14 +134,6 @@ impl ScheduleFile {
         Ok(Self { folder, directory: directory.to_owned(), header, document })
     }
 
-    /// Whether the entry of this key stands here, and not in another file.
-    pub fn has(&self, list: KeyList, file: &str) -> bool {
-        self.document
-            .get("keys")
-            .and_then(|keys| keys.get(list.as_str())?.as_array_of_tables())
-            .is_some_and(|entries| entries.iter().any(|entry| is_of(entry, file)))
-    }
-
     /// Adds the entry of a signing key at the end.
     pub fn add_signing(&mut self, key: &SigningKeyEntry) -> Result<(), ScheduleFileError> {
         self.add(KeyList::Signing.as_str(), signing_table(key))
@@ -432,7 +424,6 @@ mod tests {
         let written = "# mine\n[[keys.signing]] # first\nfile = \"1.pem\"\nalgorithm = \"RS256\"\nretire_at = 2030-01-01T00:00:00Z # soon\n\n[[keys.signing]]\nfile = \"2.pem\"\nalgorithm = \"ES256\"\n";
         fs::write(folder.path().join(NAME), written).expect("a file");
         let mut schedule = ScheduleFile::lock(folder.path()).expect("a schedule");
-        assert!(schedule.has(KeyList::Signing, "1.pem") && !schedule.has(KeyList::Sealing, "1.pem"));
         assert!(schedule.set_times(KeyList::Signing, "1.pem", &later()));
         assert!(schedule.remove(KeyList::Signing, "2.pem"));
         assert!(!schedule.remove(KeyList::Signing, "3.pem"));

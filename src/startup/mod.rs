@@ -7,6 +7,8 @@ mod listen;
 mod publications;
 mod reload;
 mod signals;
+#[cfg(test)]
+mod signer_elsewhere;
 mod store;
 mod watch;
 

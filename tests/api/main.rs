@@ -43,5 +43,7 @@ mod signals;
 mod store;
 mod token_errors;
 mod token_verify;
+mod two_servers;
 mod unfamiliar_clients;
 mod worked_examples;
+mod zero_failed_verifications;

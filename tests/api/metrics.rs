@@ -313,8 +313,8 @@ async fn keys_and_configuration_are_shown_as_they_are_now() {
     let metrics = Metrics::of(&server).await;
     assert_eq!(metrics.value("jotsmith_config_last_reload_successful"), Some(0.0));
     assert!((loaded(&metrics) - first).abs() < f64::EPSILON, "nothing was loaded");
-    // Without the old key: it is gone from the list at once.
-    let alone = new.entry.clone();
+    // Without the old key, which was killed: it is gone from the list at once.
+    let alone = format!("{}[[keys.killed]]\nkid = \"{}\"\n", new.entry, old.kid);
     server
         .reload(
             &(machine()
