@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod admin;
 mod audience;
 mod authorization_requests;
 mod check_diff;

@@ -1,6 +1,7 @@
 //! What every store must do, written against its ports alone.
 
 mod races;
+mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::refresh_rotation::RotationPolicy;
 use jotsmith::tokens::store::Rotation;
 pub(crate) use races::*;
+pub(crate) use selection::*;
 use uuid::Uuid;
 
 /// Makes a test of every rule for the backend in the module `$backend`, which has `fresh()`, a new store, and
@@ -57,6 +59,12 @@ macro_rules! every_rule_for {
             of_racing_rememberers_one_is_first
             of_racing_rotators_one_wins_and_the_others_retry
             of_racing_strict_rotators_one_wins
+            grants_are_found_by_whose_they_are_a_slice_at_a_time
+            grants_and_codes_are_taken_back_by_whose_they_are_and_no_others
+            what_is_over_is_taken_back_and_not_counted
+            what_ended_with_its_subject_is_marked_with_that_end_and_counted_once
+            no_rotation_outlives_what_is_taken_back_meanwhile
+            no_code_outlives_what_is_taken_back_meanwhile
         }
         $crate::suite::every_rule_for! { $backend, recovered:
             a_recovered_store_lets_a_token_ahead_of_it_through_once
