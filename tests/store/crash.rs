@@ -1,7 +1,7 @@
 //! A crash at any point, and a clean end: what was answered is there, and nothing is half there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,7 +12,7 @@ use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::login::session::{EarlyEnd, SessionId};
 use jotsmith::store::Durability;
-use jotsmith::store::sled::CommitStep;
+use jotsmith::store::sled::{CommitStep, OpenFailed};
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::Rotation;
 use uuid::Uuid;
@@ -209,6 +209,27 @@ fn a_crash_while_records_are_rewritten_is_no_obstacle() {
     assert!(!data.join("rewritten").exists());
 }
 
+/// What an opening of records keeps: which they are, the length of the file, the snapshots, and the parts of the file with
+/// their places.
+fn keep(data: &Path, generation: u64, database: &[u8]) {
+    let length = (database.len() as u64).to_le_bytes();
+    let parts = [&generation.to_le_bytes()[..], &length, &[0; 8], &[0; 8], &length].concat();
+    fs::write(data.join("before-opening"), [b"jotsmith parts 3", &parts[..], database].concat()).expect("written");
+}
+
+#[test]
+fn a_crash_while_other_records_were_opened_leaves_those_that_count_as_they_are() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let store = open(&data);
+    let grant = suite::put_grant(&store, 0);
+    drop(store);
+    // The mark was to name records.2 and the disk has not got that far: these were opened, and these count.
+    keep(&data, 2, &[7; 512 * 1024]);
+    assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
+    assert!(!data.join("before-opening").exists());
+}
+
 #[test]
 fn a_crash_while_the_database_was_opened_brings_back_what_was_there_before() {
     let folder = folder();
@@ -216,11 +237,7 @@ fn a_crash_while_the_database_was_opened_brings_back_what_was_there_before() {
     let store = open(&data);
     let grant = suite::put_grant(&store, 0);
     drop(store);
-    // What an opening keeps: the length of the file, the snapshots, and the parts of the file with their places.
-    let database = fs::read(data.join("records/db")).expect("readable");
-    let length = (database.len() as u64).to_le_bytes();
-    let kept = [&b"jotsmith parts 2"[..], &length, &[0; 8], &[0; 8], &length, &database].concat();
-    fs::write(data.join("before-opening"), kept).expect("written");
+    keep(&data, 0, &fs::read(data.join("records/db")).expect("readable"));
     for entry in fs::read_dir(data.join("records")).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap.")) {
@@ -232,4 +249,21 @@ fn a_crash_while_the_database_was_opened_brings_back_what_was_there_before() {
     fs::write(data.join("before-opening.part"), [0; 100]).expect("written");
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
     assert!(!data.join("before-opening").exists() && !data.join("before-opening.part").exists());
+}
+
+#[test]
+fn nothing_is_brought_back_into_a_file_that_a_thread_of_an_earlier_opening_still_has() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    drop(open(&data));
+    let database = data.join("records/db");
+    let before = fs::read(&database).expect("readable");
+    keep(&data, 0, &vec![7; before.len()]);
+    // As sled has it, until its last thread has ended.
+    let held = fs::File::open(&database).expect("there");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("free in the end");
+    let refused = crate::sled::try_open(&data).expect_err("somebody has it");
+    assert!(matches!(refused, OpenFailed::InUse { .. }), "{refused}");
+    assert!(fs::read(&database).expect("readable") == before, "it was written into");
+    assert!(data.join("before-opening").exists(), "the next start has nothing to bring back");
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use jotsmith::foundation::storage::StoreHealth as _;
+use jotsmith::login::store::SessionStore as _;
 use jotsmith::store::Durability;
 use jotsmith::store::sled::{CommitStep, SledStore};
 use jotsmith::tokens::grant::Grant;
@@ -216,6 +217,57 @@ fn a_rewriting_that_fails_at_any_step_leaves_the_store_as_it_was() {
         let store = try_open(&data).expect("it opens");
         assert_eq!(generation(&store, &grant), 2);
         assert_eq!(generations(&data), 1, "{failing:?}");
+    }
+}
+
+#[test]
+fn whichever_folder_the_disk_names_after_failed_switches_is_there_and_has_all_that_was_answered() {
+    const FAILURES: usize = 3;
+    let folder = folder();
+    let data = folder.path().join("data");
+    let read_mark = |data: &Path| fs::read_to_string(data.join("jotsmith.store")).expect("a mark");
+    // What the disk may hold: the mark of before, and each of which it is not known whether it got there.
+    let marks: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (failures, left) = (Arc::new(AtomicUsize::new(0)), folder.path().join("left"));
+    let probe = {
+        let (marks, failures, left, data) = (Arc::clone(&marks), Arc::clone(&failures), left.clone(), data.clone());
+        move |step| {
+            let mut marks = marks.lock().expect("unpoisoned");
+            if step == CommitStep::Switched && failures.load(Ordering::SeqCst) > 0 {
+                failures.fetch_sub(1, Ordering::SeqCst);
+                marks.push(read_mark(&data));
+                return Err(io::Error::other("the mark could not be synced"));
+            }
+            if step == CommitStep::Apply && marks.len() > FAILURES && !left.exists() {
+                copy(&data, &left);
+            }
+            Ok(())
+        }
+    };
+    let store = open_at(&data, Durability::Fsync, probe);
+    let grant = put(&store);
+    for presented in 0..5 {
+        rotate(&store, &grant, presented);
+    }
+    marks.lock().expect("unpoisoned").push(read_mark(&data));
+    failures.store(FAILURES, Ordering::SeqCst);
+    assert!(try_answer(store.rewrite()).is_err());
+    let mut retried = try_answer(store.end_all("bob", after(1)));
+    while retried.is_err() {
+        retried = try_answer(store.end_all("bob", after(1)));
+    }
+    drop(store);
+    assert_eq!(generations(&data), 1);
+
+    let marks = marks.lock().expect("unpoisoned");
+    assert_eq!(marks.len(), 1 + FAILURES);
+    for (number, mark) in marks.iter().enumerate() {
+        let started = folder.path().join(format!("started-{number}"));
+        copy(&left, &started);
+        fs::write(started.join("jotsmith.store"), mark).expect("written");
+        let store = try_open(&started).unwrap_or_else(|error| panic!("the disk has the mark {mark}: {error}"));
+        assert_eq!(generation(&store, &grant), 5, "the disk has the mark {mark}");
+        assert_eq!(generations(&started), 1);
     }
 }
 

@@ -113,6 +113,46 @@ fn a_step_that_panics_costs_no_more_than_a_failed_commit() {
 }
 
 #[test]
+fn a_rewriting_that_panics_at_any_step_costs_no_more_than_a_failed_commit() {
+    let steps = [
+        CommitStep::Copy,
+        CommitStep::CatchUp,
+        CommitStep::Complete,
+        CommitStep::Switch,
+        CommitStep::Switched,
+        CommitStep::Remove,
+    ];
+    for panicking in steps {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let panics = Arc::new(AtomicBool::new(false));
+        let probe = {
+            let panics = Arc::clone(&panics);
+            move |step| {
+                assert!(!(step == panicking && panics.swap(false, Ordering::SeqCst)), "as sled does now and then");
+                Ok(())
+            }
+        };
+        let store = SledStore::open_with_probe(options(&data, Durability::Fsync), clock(), Box::new(At(probe)));
+        let store = store.expect("it opens");
+        let grant = grant_of(&code_of("alice"));
+        answer(store.put_grant(grant.clone()));
+        panics.store(true, Ordering::SeqCst);
+        // When it is answered, the old one may not be removed yet.
+        assert_eq!(try_answer(store.rewrite()).is_ok(), panicking == CommitStep::Remove, "{panicking:?}");
+        // One step may be told of the failure; the next opens the database anew.
+        let first = try_answer(store.end_all("bob", after(1)));
+        assert!(first.is_ok() || try_answer(store.end_all("bob", after(1))).is_ok(), "{panicking:?}: {first:?}");
+        answer(store.rewrite());
+        assert_eq!(answer(store.read_grant(grant.id)).as_ref(), Some(&grant), "{panicking:?}");
+        drop(store);
+        let store = try_open(&data).expect("it opens");
+        assert_eq!(answer(store.read_grant(grant.id)), Some(grant), "{panicking:?}");
+        assert_eq!(generations(&data), 1, "{panicking:?}");
+    }
+}
+
+#[test]
 fn a_file_where_the_folder_should_be_is_told_in_one_sentence() {
     let folder = folder();
     let file = folder.path().join("data");

@@ -51,8 +51,9 @@ pub(super) struct Committer {
     commits: u64,
     generation: u64,
     tally: Tally,
-    /// The folder that the mark on the disk named when it was last synced.
-    named: u64,
+    /// The folders that the mark on the disk may name: the one that its last good sync made it name, and all that were
+    /// written into it since.
+    named: Vec<u64>,
     rewriting: Rewriting,
     /// Whether batches were answered that the database may not have.
     has_lost_moments: bool,
@@ -96,7 +97,7 @@ impl Committer {
             commits,
             generation,
             tally,
-            named: generation,
+            named: vec![generation],
             rewriting,
             has_lost_moments,
         }
@@ -124,16 +125,19 @@ impl Committer {
         self.sync()?;
         self.durable.release();
         self.mark.write_and_sync(self.marked()).map_err(|cause| cause.to_string())?;
+        if self.named != [self.generation] {
+            self.probe.reach(CommitStep::Switched)?;
+        }
         self.has_lost_moments = false;
-        self.named = self.generation;
+        self.named = vec![self.generation];
         self.remove_others();
         self.measure();
         Ok(())
     }
 
-    /// Removes all records but those that count, and those that the mark on the disk may name.
+    /// Removes all records but those that the mark on the disk may name; those that count are among them.
     fn remove_others(&self) {
-        if let Err(cause) = generations::remove_others(&self.options.path, &[self.generation, self.named]) {
+        if let Err(cause) = generations::remove_others(&self.options.path, &self.named) {
             tracing::warn!(folder = %self.options.path.display(), %cause, "records that do not count cannot be removed yet");
         }
     }
@@ -164,7 +168,12 @@ impl Committer {
                 // Nobody waits for it: whoever comes next is told.
                 let _ = self.note(synced);
             }
-            self.tend();
+            let tended = guarded(|| {
+                self.tend();
+                Ok(())
+            });
+            // Nobody waits for it: whoever comes next is told.
+            let _ = self.note(tended);
         }
         self.close();
     }
@@ -260,8 +269,9 @@ impl Committer {
         rustix::fs::fdatasync(&database.file).map_err(|cause| cause.to_string())?;
         metrics::counter!("jotsmith_store_syncs_total").increment(1);
         self.probe.reach(CommitStep::Answer)?;
-        (self.commits, self.generation, self.tally) = (database.commits, database.generation, database.tally);
         *volatile_since = None;
+        (self.commits, self.generation, self.tally) = (database.commits, database.generation, database.tally);
+        note_named(&mut self.named, self.generation);
         self.mark.write(self.marked()).map_err(|cause| cause.to_string())
     }
 
@@ -302,15 +312,17 @@ impl Committer {
             tally: Some(fresh.tally),
         };
         (self.commits, self.generation, self.tally) = (fresh.commits, fresh.generation, fresh.tally);
+        note_named(&mut self.named, fresh.generation);
         let switched = self.mark.write_and_sync(marked).map_err(|cause| cause.to_string());
         if let Err(cause) = switched.and_then(|()| self.probe.reach(CommitStep::Switched)) {
-            // Which of the two the mark on the disk names is not known. Both have all; neither may get more before it is.
+            // Which one the mark on the disk names is not known. Each has all; none may get more before it is.
             self.rewriting.failed(&cause);
             // Nobody waits for it: whoever comes next is told.
             let _ = self.note(Err(cause));
+            drop_guarded(fresh);
             return;
         }
-        self.named = self.generation;
+        self.named = vec![self.generation];
         self.durable.open((*fresh.tree).clone());
         *volatile_since = None;
         let old = std::mem::replace(database, fresh);
@@ -357,11 +369,7 @@ impl Committer {
         self.has_lost_moments |= self.volatile_for().is_some();
         let broken = State::Broken { cause, next_try: now() + back_off, back_off };
         let old = std::mem::replace(&mut self.state, broken);
-        // sled syncs once more when it is dropped, and panics where that fails. The failure is known already.
-        let _ = guarded(|| {
-            drop(old);
-            Ok(())
-        });
+        drop_guarded(old);
         Err(refused)
     }
 
@@ -420,6 +428,22 @@ impl Committer {
 /// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.
 pub(super) fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
+}
+
+/// Takes note that the mark is about to name a folder.
+fn note_named(named: &mut Vec<u64>, generation: u64) {
+    if !named.contains(&generation) {
+        named.push(generation);
+    }
+}
+
+/// Drops what holds a database that counts no more, or is opened anew. sled syncs once more then, and panics where that
+/// fails; nothing depends on it.
+pub(super) fn drop_guarded<T>(held: T) {
+    let _ = guarded(|| {
+        drop(held);
+        Ok(())
+    });
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures spans on this machine, and decides nothing of the protocol")]

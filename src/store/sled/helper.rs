@@ -4,13 +4,14 @@
 //! new thread for every rewriting a store of a million grants would grow by a hundred MiB each time.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 type Task = Box<dyn FnOnce() + Send>;
 
 /// A thread that does one thing after the other. Started when there is something to do; dropping it waits until all is
-/// done.
+/// done. A task that panics costs none of those after it.
 #[derive(Default)]
 pub(super) struct Helper(Option<(Sender<Task>, JoinHandle<()>)>);
 
@@ -21,14 +22,15 @@ impl Helper {
         if let Some((tasks, _)) = &self.0 {
             match tasks.send(task) {
                 Ok(()) => return Ok(()),
-                // A task panicked, and the thread with it.
+                // The thread has ended, which it does not while it can be sent anything. It costs little to be sure.
                 Err(refused) => task = refused.0,
             }
         }
         let (tasks, received) = mpsc::channel::<Task>();
         let thread = thread::Builder::new().name("store helper".to_owned()).spawn(move || {
             for task in received {
-                task();
+                // A panic is told by its hook. Who waits for the task sees that it has ended.
+                let _ = panic::catch_unwind(AssertUnwindSafe(task));
             }
         })?;
         // The thread has just begun to listen.
@@ -50,5 +52,22 @@ impl Helper {
 impl Drop for Helper {
     fn drop(&mut self) {
         self.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_waits_behind_one_that_panics_is_done_all_the_same() {
+        let mut helper = Helper::default();
+        let (go_on, wait) = mpsc::channel::<()>();
+        helper.have(move || assert!(wait.recv().is_err(), "as sled does now and then")).expect("started");
+        let (done, is_done) = mpsc::channel();
+        helper.have(move || done.send("done").expect("awaited")).expect("sent");
+        go_on.send(()).expect("awaited");
+        assert_eq!(is_done.recv(), Ok("done"));
+        helper.wait();
     }
 }

@@ -8,6 +8,9 @@
 //! The snapshots are kept with them, for they belong together: sled empties segments of which a snapshot says that nothing
 //! lives in them, and a log with such gaps cannot be read without that snapshot, nor with one that is older or newer.
 //!
+//! Which records they are of stands in the copy. Where the mark names others when all begins anew, nothing was answered from
+//! those, and what was kept of them is of no use, least of all to the others.
+//!
 //! The format of the log is that of sled 0.34.7: segments of 512 KiB; at the head of each a checksum, its place in the log
 //! and how far the log was written by then; then messages, each with a checksum, kind, length, segment and page.
 //! Should this misread one, too little is copied, and a damaged file is refused all the same.
@@ -40,13 +43,13 @@ const KEPT: &str = "before-opening";
 const KEPT_IN_PART: &str = "before-opening.part";
 
 /// What the copy starts with.
-const TITLE: &[u8; 16] = b"jotsmith parts 2";
+const TITLE: &[u8; 16] = b"jotsmith parts 3";
 
 /// What the names of sled's snapshots start with.
 const SNAPSHOT: &str = "snap.";
 
-/// Keeps a copy of what sled may overwrite of the database file.
-pub(super) fn keep(folder: &Path, database: &Path) -> io::Result<()> {
+/// Keeps a copy of what sled may overwrite of the database file of this generation.
+pub(super) fn keep(folder: &Path, generation: u64, database: &Path) -> io::Result<()> {
     let file = match File::open(database) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
@@ -55,6 +58,7 @@ pub(super) fn keep(folder: &Path, database: &Path) -> io::Result<()> {
     let part = folder.join(KEPT_IN_PART);
     let mut to = BufWriter::new(File::create(&part)?);
     to.write_all(TITLE)?;
+    write_number(&mut to, generation)?;
     write_number(&mut to, file.metadata()?.len())?;
     let snapshots = snapshots(records)?;
     write_number(&mut to, snapshots.len() as u64)?;
@@ -79,8 +83,9 @@ pub(super) fn forget(folder: &Path) -> io::Result<()> {
     remove_if_there(&folder.join(KEPT))
 }
 
-/// Brings back what an opening left behind that did not end well. Nothing was answered since it was made.
-pub(super) fn put_back(folder: &Path, database: &Path) -> io::Result<()> {
+/// Brings back what an opening of this generation left behind that did not end well. Nothing was answered since it was made.
+/// What one of another generation left is removed.
+pub(super) fn put_back(folder: &Path, generation: u64, database: &Path) -> io::Result<()> {
     remove_if_there(&folder.join(KEPT_IN_PART))?;
     let kept = folder.join(KEPT);
     let file = match File::open(&kept) {
@@ -92,6 +97,12 @@ pub(super) fn put_back(folder: &Path, database: &Path) -> io::Result<()> {
     from.read_exact(&mut title)?;
     if title != *TITLE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is none of this version", kept.display())));
+    }
+    let kept_of = number(&mut from)?;
+    if kept_of != generation {
+        tracing::warn!(folder = %folder.display(), kept_of, generation, "a copy of records that do not count is removed");
+        fs::remove_file(kept)?;
+        return File::open(folder)?.sync_all();
     }
     let to = OpenOptions::new().write(true).open(database)?;
     to.set_len(number(&mut from)?)?;
@@ -353,7 +364,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let whole = fs::read(&database).expect("readable");
         fs::write(records.path().join("snap.0000000000000010"), b"of then").expect("written");
-        keep(folder.path(), &database).expect("kept");
+        keep(folder.path(), 3, &database).expect("kept");
         let mut spoilt = whole.clone();
         for place in endangered(&File::open(&database).expect("there"), 0).expect("readable") {
             let place = usize::try_from(place).expect("small");
@@ -364,14 +375,26 @@ mod tests {
         fs::write(&database, spoilt).expect("written");
         fs::remove_file(records.path().join("snap.0000000000000010")).expect("removed");
         fs::write(records.path().join("snap.0000000000000020"), b"of sled since").expect("written");
-        put_back(folder.path(), &database).expect("brought back");
+        put_back(folder.path(), 3, &database).expect("brought back");
         assert!(fs::read(&database).expect("readable") == whole, "something is not as it was");
         assert!(!records.path().join("snap.0000000000000020").exists());
         assert_eq!(fs::read(records.path().join("snap.0000000000000010")).expect("readable"), b"of then");
 
         fs::write(&database, b"of later").expect("written");
-        put_back(folder.path(), &database).expect("nothing there");
+        put_back(folder.path(), 3, &database).expect("nothing there");
         assert_eq!(fs::read(&database).expect("readable"), b"of later", "it was brought back twice");
+    }
+
+    #[test]
+    fn what_was_kept_of_other_records_is_removed_and_changes_none() {
+        let (_records, database) = log();
+        let (_others, other) = log();
+        let folder = tempfile::tempdir().expect("a folder");
+        keep(folder.path(), 2, &database).expect("kept");
+        fs::write(&other, b"of the records that count").expect("written");
+        put_back(folder.path(), 0, &other).expect("removed");
+        assert_eq!(fs::read(&other).expect("readable"), b"of the records that count");
+        assert!(!folder.path().join(KEPT).exists());
     }
 
     proptest! {

@@ -84,7 +84,12 @@ impl SledStore {
         let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
         let (durable, figures) = (committer.durable(), committer.figures());
         let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
-        committer.begin().map_err(failed)?;
+        if let Err(cause) = committer.begin() {
+            // What shares the database goes first.
+            drop(durable);
+            committer::drop_guarded(committer);
+            return Err(failed(cause));
+        }
         let queue = Queue::start(|jobs| committer.run(jobs)).map_err(|cause| OpenFailed::io(&folder, &cause))?;
         Ok(Self { queue, durable, swept: Mutex::default(), figures, is_new: marked.is_none() })
     }
@@ -172,7 +177,7 @@ pub enum CommitStep {
     Complete,
     /// The fresh database has all; the mark will name it.
     Switch,
-    /// The mark names it; from now on it counts.
+    /// The mark names it; from now on it counts. Also where the database was opened anew after a failure.
     Switched,
     /// The old one will be removed.
     Remove,

@@ -5,7 +5,7 @@
 //! data/                   the folder of the settings
 //!   jotsmith.store        lock, format, and how much was promised
 //!   records/              what sled owns: db, conf, blobs/, snap.*; records.1/ and so on once they were written anew
-//!   before-opening        what sled may overwrite of records/db while it is being opened, never longer
+//!   before-opening        what sled may overwrite of the db that counts while it is being opened, never longer
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -132,14 +132,17 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
     let database = records.join(DATABASE);
-    let put_back = || kept::put_back(folder, &database);
-    put_back().map_err(failed)?;
+    // Only where no thread of sled can write into the file any more, least of all after what is brought back.
+    let put_back = || {
+        wait_until_released(folder, &database)?;
+        kept::put_back(folder, generation, &database).map_err(failed)
+    };
+    put_back()?;
     if marked.is_some() && !records.join(DATABASE).exists() {
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
-    wait_until_released(folder, &database)?;
-    if let Err(cause) = kept::keep(folder, &database) {
+    if let Err(cause) = kept::keep(folder, generation, &database) {
         tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
     }
     let opened = open_checked(folder, &records, cache_bytes, marked);
@@ -150,7 +153,10 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
             Ok(database)
         }
         Err(error) => {
-            put_back().map_err(failed)?;
+            if let Err(cause) = put_back() {
+                // The next attempt does it, before anything else.
+                tracing::warn!(folder = %folder.display(), %cause, "what opening changed is not undone yet");
+            }
             Err(error)
         }
     }
@@ -192,6 +198,7 @@ fn open_checked(
         Err(first) => {
             // A snapshot only spares reading the log. Without one the log rebuilds it all.
             tracing::warn!(folder = %folder.display(), cause = %first, "the database is opened without its snapshots");
+            wait_until_released(folder, &records.join(DATABASE))?;
             set_snapshots_aside(records).map_err(|cause| OpenFailed::io(folder, &cause))?;
             open_tree(records, cache_bytes).map_err(|cause| OpenFailed::damaged(folder, &in_words(&cause)))?
         }

@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::committer::{guarded, now};
+use super::committer::{drop_guarded, guarded, now};
 use super::generations::{self, records_of};
 use super::opening::{self, DATABASE, Database};
 use super::records::COMMITS;
@@ -34,8 +34,12 @@ const SLICE: usize = 256;
 /// syncs waiting.
 const SYNC_BYTES: u64 = 2 << 20;
 
-/// How few changed records the committer copies itself.
+/// How few records may have been changed during one round of copying for it to be the last.
 const FEW: usize = 64;
+
+/// How many changed records the thread leaves to the committer at most: those of while its files were synced. What the
+/// committer changes until it takes them comes to it: a batch or two.
+const MOST_LEFT: usize = 1024;
 
 /// How often the thread copies what was changed meanwhile before it gives up on a committer that is faster.
 const MOST_ROUNDS: usize = 1000;
@@ -66,6 +70,10 @@ impl Shared {
     fn take_changed(&self) -> BTreeSet<Vec<u8>> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn are_few_left(&self) -> bool {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).len() <= MOST_LEFT
+    }
 }
 
 /// A rewriting of what is in `old` into `generation`, and the part of it that a thread beside the committer must do.
@@ -82,13 +90,22 @@ pub(super) fn begin(
     let copying =
         Copying { folder: folder.to_owned(), generation, cache_bytes, old, bytes, probe, shared: Arc::clone(&shared) };
     let (ended, outcome) = mpsc::channel();
-    let is_done = Arc::clone(&shared);
+    let done = DoneOnceDropped(Arc::clone(&shared));
     let copy = move || {
         // Nobody waits any more where it was given up.
         let _ = ended.send(copying.run());
-        is_done.is_done.store(true, Ordering::SeqCst);
+        drop(done);
     };
     (Rewrite { shared, outcome, generation, begun: now() }, copy)
+}
+
+/// Says that the thread has done what it can: also where it panicked, or never began.
+struct DoneOnceDropped(Arc<Shared>);
+
+impl Drop for DoneOnceDropped {
+    fn drop(&mut self) {
+        self.0.is_done.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Rewrite {
@@ -112,7 +129,7 @@ impl Rewrite {
     pub(super) fn give_up(self, folder: &Path) {
         self.shared.is_given_up.store(true, Ordering::SeqCst);
         let generation = self.generation;
-        drop(self.end());
+        drop_guarded(self.end());
         remove(folder, generation);
     }
 }
@@ -181,14 +198,19 @@ impl Copying {
         drop(fresh);
         opening::wait_until_released(&self.folder, &records.join(DATABASE)).map_err(|cause| cause.to_string())?;
         let mut fresh = Database { tally, ..open_fresh(&records, self.generation, self.cache_bytes)? };
+        let mut is_synced = false;
         for _ in 0..MOST_ROUNDS {
             self.go_on(CommitStep::CatchUp)?;
+            // The committer went on while all was synced.
+            if is_synced && self.shared.are_few_left() {
+                return Ok(fresh);
+            }
             let changed = self.shared.take_changed();
             copy_changed(&self.old, &mut fresh, &changed)?;
             sync(&fresh)?;
-            if changed.len() <= FEW {
+            is_synced = changed.len() <= FEW;
+            if is_synced {
                 generations::sync(&records).map_err(io)?;
-                return Ok(fresh);
             }
         }
         Err("more is changed than can be copied".to_owned())
@@ -282,4 +304,48 @@ fn check_space(folder: &Path, bytes: u64) -> Result<(), String> {
         return Err(format!("the disk has {free} bytes left, and {needed} are needed"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Probe;
+    use super::*;
+
+    /// Changes many records while the files of the fresh database are synced, twice.
+    struct Busy(Arc<Mutex<(Option<Arc<Shared>>, u32)>>);
+
+    impl Probe for Busy {
+        fn reach(&mut self, step: CommitStep) -> io::Result<()> {
+            let mut state = self.0.lock().expect("unpoisoned");
+            let (shared, rounds) = &mut *state;
+            if step == CommitStep::CatchUp {
+                *rounds += 1;
+                if *rounds == 2 || *rounds == 4 {
+                    let keys = (0..=MOST_LEFT).map(|number| number.to_be_bytes().to_vec());
+                    shared.as_ref().expect("begun").changed.lock().expect("unpoisoned").extend(keys);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_changed_while_the_files_were_synced_is_left_to_the_committer_only_where_it_is_little() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = sled::Config::new().path(folder.path().join("old")).flush_every_ms(None).open().expect("it opens");
+        for number in 0..=MOST_LEFT {
+            old.insert(number.to_be_bytes(), b"a record").expect("inserted");
+        }
+        let state = Arc::default();
+        let probe = SharedProbe(Arc::new(Mutex::new(Box::new(Busy(Arc::clone(&state))))));
+        let (rewrite, copy) = begin(folder.path(), 1, 1 << 20, (*old).clone(), 0, probe);
+        state.lock().expect("unpoisoned").0 = Some(Arc::clone(&rewrite.shared));
+        copy();
+        assert!(rewrite.is_done());
+        let (fresh, Changed(left)) = rewrite.end().expect("copied");
+        assert_eq!(fresh.tally.records, MOST_LEFT as u64 + 1);
+        assert!(left.len() <= MOST_LEFT, "{} are left", left.len());
+        // Few; synced, and many; copied; few; synced, and many; copied; few; synced, and none.
+        assert_eq!(state.lock().expect("unpoisoned").1, 6);
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::committer::{guarded, now};
+use super::committer::{drop_guarded, now};
 use super::generations;
 use super::helper::Helper;
 use super::opening::Database;
@@ -148,11 +148,7 @@ impl Rewriting {
         let (folder, probe) = (folder.to_owned(), self.probe.clone());
         let removed = self.helper.have(move || {
             let generation = database.generation;
-            // sled syncs once more when it is dropped. Nothing depends on it.
-            let _ = guarded(|| {
-                drop(database);
-                Ok(())
-            });
+            drop_guarded(database);
             if probe.reach(CommitStep::Remove).is_ok() {
                 rewrite::remove(&folder, generation);
             }
