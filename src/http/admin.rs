@@ -203,9 +203,9 @@ impl Denied {
         if self != Self::OtherHost {
             let mut challenge = format!("Bearer realm=\"{}\"", resource(&live.issuer));
             if let Some(error) = error {
-                challenge += &format!(", error=\"{error}\", error_description=\"{error_description}\"");
+                challenge = format!("{challenge}, error=\"{error}\", error_description=\"{error_description}\"");
             }
-            challenge += &format!(", scope=\"{}\"", live.admin_scope);
+            challenge = format!("{challenge}, scope=\"{}\"", live.admin_scope);
             response.insert_header((WWW_AUTHENTICATE, challenge));
         }
         response.json(Body { error, error_description, error_id })

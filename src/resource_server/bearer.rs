@@ -4,6 +4,7 @@
 pub use crate::protocol::bearer::{Presented, presented_token};
 
 use super::verifier::{TokenRefused, VerifyError};
+use crate::protocol::scope::Scope;
 
 /// Why a request is not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +86,8 @@ impl WwwAuthenticate {
         Self { realm: plain(realm), resource_metadata: resource_metadata.map(plain) }
     }
 
-    /// The header for a denial, with the scope that is needed. None where there is nothing to authenticate for.
+    /// The header for a denial, with the scope that is needed; what is no scope (RFC 6749 §3.3) is left out. None where
+    /// there is nothing to authenticate for.
     pub fn header(&self, denial: Denial, scope: &str) -> Option<String> {
         if denial == Denial::KeysUnavailable {
             return None;
@@ -98,15 +100,31 @@ impl WwwAuthenticate {
         };
         add("error", denial.error());
         add("error_description", denial.description());
-        add("scope", Some(scope).filter(|scope| !scope.is_empty()));
+        add("scope", Some(scope).filter(|scope| is_scope(scope)));
         add("resource_metadata", self.resource_metadata.as_deref());
         Some(header)
     }
 }
 
+/// Whether it can be written as the `scope` of a header: no quote or control character may come in with it.
+fn is_scope(text: &str) -> bool {
+    text.parse().is_ok_and(|scope: Scope| !scope.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_scope_does_not_come_into_the_header() {
+        let written = WwwAuthenticate::new("a", None);
+        for scope in ["", " ", "read\", error=\"x", "read\\", "read\r\nX: y", "read\u{1}", "ä", "read  write"] {
+            let header = written.header(Denial::InsufficientScope, scope).expect("a header");
+            let expected = written.header(Denial::InsufficientScope, "").expect("a header");
+            assert_eq!(header, expected, "{scope:?}");
+            assert!(!header.contains(", scope="), "{header}");
+        }
+    }
 
     #[test]
     fn the_header_says_what_a_client_can_mend() {

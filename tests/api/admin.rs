@@ -99,9 +99,9 @@ fn owners<'v>(page: &'v Value) -> Vec<(&'v str, &'v str)> {
 async fn grants_are_listed_by_person_and_client_and_show_no_token() {
     let server = TestServer::start(&config());
     let first = server.tokens_for(&ask_of_web()).await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     let second = tokens_of(&server, BOB, BOBS_PASSWORD).await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     let refreshed = server.token(WEB, &refresh(&first.refresh_token())).await;
     assert_eq!(refreshed.status, 200);
 

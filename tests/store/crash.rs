@@ -225,7 +225,7 @@ fn a_crash_while_other_records_were_opened_leaves_those_that_count_as_they_are()
     let grant = suite::put_grant(&store, 0);
     drop(store);
     // The mark was to name records.2 and the disk has not got that far: these were opened, and these count.
-    keep(&data, 2, &[7; 512 * 1024]);
+    keep(&data, 2, &vec![7; 512 * 1024]);
     assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
     assert!(!data.join("before-opening").exists());
 }
