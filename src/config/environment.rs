@@ -110,7 +110,7 @@ fn judge(keys: &[&str], defaults: &Table) -> Result<(), &'static str> {
     }
     let mut table = defaults;
     for (at, key) in keys.iter().enumerate() {
-        match table.get(*key).map(|value| &value.kind) {
+        match table.get(key).map(|value| &value.kind) {
             Some(ValueKind::Table(_)) if at + 1 == keys.len() => {
                 return Err("this is a section: name one of its settings, such as JOTSMITH__SERVER__LISTEN");
             }

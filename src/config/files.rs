@@ -136,7 +136,9 @@ impl Files<'_> {
                 }
                 Ok(paths) => {
                     let at = pattern.origin.text();
-                    paths.iter().for_each(|path| self.add(path, "", at.as_deref()));
+                    for path in &paths {
+                        self.add(path, "", at.as_deref());
+                    }
                 }
                 Err(what) => problem(pattern, &what),
             }
