@@ -20,6 +20,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if header.typ.as_deref() != Some("at+jwt") {
         return Err("not an access token".into());
     }
+    if header.crit.is_some() {
+        return Err("it demands an extension, and none is understood".into());
+    }
     if ![Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA].contains(&header.alg) {
         return Err("not an algorithm that Jotsmith signs with".into());
     }
@@ -30,6 +33,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     checks.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     checks.leeway = 30;
     let claims = decode::<Map<String, Value>>(&token, &DecodingKey::from_jwk(key)?, &checks)?.claims;
+    if claims.contains_key("cnf") {
+        return Err("it is bound to a key, so it is no bearer token".into());
+    }
     println!("{}", claims["sub"].as_str().ok_or("no subject")?);
     Ok(())
 }

@@ -30,7 +30,7 @@ pub enum Interaction<'a> {
     ShowLogin,
     /// The person of this session is asked.
     ShowConsent(&'a Session),
-    /// The client gets a code, for the person of this session.
+    /// The client gets what it asked for, a code or a token, for the person of this session.
     Issue(&'a Session),
     /// The client gets an error.
     Refuse(InteractionRefused),
@@ -93,7 +93,7 @@ pub fn decide<'a>(request: &AuthorizationRequest, evidence: &Evidence<'a>, now: 
 }
 
 /// Whether the person proved who they are recently enough. A proof after the request came always is: so `prompt=login`
-/// and a small `max_age` end in a code, and nobody meets them by leaving them out.
+/// and a small `max_age` end in an answer, and nobody meets them by leaving them out.
 fn is_recent(session: &Session, terms: &Terms, now: Timestamp) -> bool {
     let is_login_asked = matches!(terms.prompt, Prompt::Interactive { login: true, .. });
     let is_young = terms.max_age.is_none_or(|age| !age.is_zero() && now.since(session.auth_time) <= age);

@@ -20,7 +20,7 @@ use crate::protocol::response_type::{ResponseType, UnknownResponseType};
 use crate::protocol::scope::Scope;
 use crate::tokens::audience::{Audience, ProtectedResources};
 use crate::tokens::grant::check_length;
-use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
+use crate::tokens::granted_scope::{requested_scope, scope_of_resources, scope_of_token};
 use crate::tokens::lifetimes::Lifetimes;
 
 use super::answer_mode;
@@ -290,8 +290,9 @@ pub(super) fn permit(
     let identifiers: Vec<_> = resources.iter().map(|resource| resource.identifier.clone()).collect();
     check_length(&scope, &identifiers)?;
     if wish.response_type == ResponseType::Token {
-        // A code leads to as many token requests as it takes; here is one token or none.
-        Audience::new(client, resources, registrations.lifetimes)?;
+        // A code may lead to a token for each; here is one token or none.
+        let audience = Audience::new(client, resources, registrations.lifetimes)?;
+        scope_of_token(&scope, audience.resources())?;
     }
     Ok((scope, identifiers))
 }

@@ -4,9 +4,11 @@
 //! it failed, with 2 when it was called wrongly.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the terminal")]
 
+mod admin_port;
 mod check;
 mod client;
 mod demo;
+mod grants;
 mod keys;
 mod serve;
 mod token;
@@ -49,6 +51,8 @@ enum Command {
     User(user::User),
     #[command(subcommand)]
     Token(token::Token),
+    #[command(subcommand)]
+    Grants(grants::Grants),
 }
 
 /// Where the configuration is.
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Client(command) => command.run(),
         Command::User(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Grants(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,7 +21,8 @@ pub struct DuplicateClient(pub ClientId);
 impl ClientRegistry {
     /// Takes clients whose identifiers are all different.
     pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, DuplicateClient> {
-        let mut by_id = HashMap::new();
+        let clients = clients.into_iter();
+        let mut by_id = HashMap::with_capacity(clients.size_hint().0);
         for client in clients {
             match by_id.entry(client.id.clone()) {
                 Entry::Occupied(taken) => return Err(DuplicateClient(taken.key().clone())),

@@ -6,12 +6,11 @@
 
 use std::fmt;
 
-use config::{Map, Value, ValueKind};
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Expected, IntoDeserializer as _, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::environment;
 use super::error::{ConfigError, KeyPath, Problems, suggestion};
+use super::value::{Table, Value, ValueKind};
 
 /// Reads `value`, which stands at `path`; nothing, and noted problems, when it is not one. Unknown keys are noted and
 /// left out.
@@ -43,7 +42,7 @@ impl Failure {
             Self::Missing(name) => ConfigError::new("is missing").with_key(KeyPath::Key(path, name)),
             Self::Located(error) => error,
         }
-        .at(value.origin())
+        .at_origin(&value.origin)
     }
 }
 
@@ -99,7 +98,7 @@ impl<'n> Node<'n> {
             ValueKind::String(_) => "a string",
             ValueKind::Table(_) => "a table",
             ValueKind::Array(_) => "a list",
-            _ => "a whole number",
+            ValueKind::Integer(_) => "a whole number",
         };
         Failure::What(format!("this is {found}; write {expected}"))
     }
@@ -107,7 +106,7 @@ impl<'n> Node<'n> {
     /// The text of an environment variable, which becomes what the setting is.
     fn variable(&self) -> Option<&'n str> {
         match &self.value.kind {
-            ValueKind::String(text) if environment::is_variable(self.value.origin()) => Some(text),
+            ValueKind::String(text) if self.value.origin.is_variable() => Some(text),
             _ => None,
         }
     }
@@ -115,7 +114,7 @@ impl<'n> Node<'n> {
     fn integer(&self) -> Result<i64, Failure> {
         const EXPECTED: &str = "a whole number, without quotation marks";
         match (&self.value.kind, self.variable()) {
-            (ValueKind::I64(number), _) => Ok(*number),
+            (ValueKind::Integer(number), _) => Ok(*number),
             (_, Some(text)) => text.parse().map_err(|_| self.unexpected(EXPECTED)),
             _ => Err(self.unexpected(EXPECTED)),
         }
@@ -128,17 +127,20 @@ impl<'n> Node<'n> {
 
     fn visit_table<'de, V: Visitor<'de>>(self, fields: Option<&[&str]>, visitor: V) -> Result<V::Value, Failure> {
         let ValueKind::Table(table) = &self.value.kind else { return Err(self.unexpected("a table")) };
-        if let Some(fields) = fields {
+        // Asked once and not for each key again: nearly all entries have none.
+        let unknown_of = fields.filter(|fields| table.iter().any(|(key, _)| !fields.contains(&key.as_str())));
+        if let Some(fields) = unknown_of {
             self.note_unknown(table, fields);
         }
-        visitor.visit_map(Keys { node: self, fields, rest: in_order(table), current: None })
+        visitor.visit_map(Keys { node: self, fields: unknown_of, rest: table.iter(), current: None })
     }
 
-    fn note_unknown(&self, table: &Map<String, Value>, fields: &[&str]) {
+    fn note_unknown(&self, table: &Table, fields: &[&str]) {
         for (key, value) in table.iter().filter(|(key, _)| !fields.contains(&key.as_str())) {
             let what = format!("unknown key{}", suggestion(key, fields));
             let path = KeyPath::Key(self.path, key);
-            self.problems.add(ConfigError::new(what).with_key(path).at(value.origin()).at(self.value.origin()));
+            self.problems
+                .add(ConfigError::new(what).with_key(path).at_origin(&value.origin).at_origin(&self.value.origin));
         }
     }
 }
@@ -158,12 +160,11 @@ impl<'de> de::Deserializer<'de> for Node<'_> {
         match &self.value.kind {
             ValueKind::Nil => visitor.visit_unit(),
             ValueKind::Boolean(value) => visitor.visit_bool(*value),
-            ValueKind::I64(value) => visitor.visit_i64(*value),
+            ValueKind::Integer(value) => visitor.visit_i64(*value),
             ValueKind::Float(value) => visitor.visit_f64(*value),
             ValueKind::String(value) => visitor.visit_str(value),
             ValueKind::Table(_) => self.visit_table(None, visitor),
             ValueKind::Array(values) => visitor.visit_seq(Members { node: self, rest: values.iter().enumerate() }),
-            ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => Err(self.unexpected("a smaller number")),
         }
     }
 
@@ -192,9 +193,10 @@ impl<'de> de::Deserializer<'de> for Node<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         if let Some(text) = self.variable() {
-            let origin = self.value.origin().map(str::to_owned);
             let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
-            let members: Vec<_> = members.map(|member| Value::new(origin.as_ref(), member)).collect();
+            let members: Vec<_> = members
+                .map(|member| Value { origin: self.value.origin.clone(), kind: ValueKind::String(member.to_owned()) })
+                .collect();
             return visitor.visit_seq(Members { node: self, rest: members.iter().enumerate() });
         }
         match &self.value.kind {
@@ -241,12 +243,13 @@ impl<'de> de::Deserializer<'de> for Node<'_> {
     }
 }
 
-/// The entries of a table, those that a struct does not know left out.
+/// The entries of a table as they stand in its file, those that a struct does not know left out.
 struct Keys<'n, 'k> {
     node: Node<'n>,
+    /// What the struct knows, where the table has more.
     fields: Option<&'k [&'k str]>,
-    rest: std::vec::IntoIter<(&'n String, &'n Value)>,
-    current: Option<(&'n String, &'n Value)>,
+    rest: std::slice::Iter<'n, (String, Value)>,
+    current: Option<&'n (String, Value)>,
 }
 
 impl<'de> de::MapAccess<'de> for Keys<'_, '_> {
@@ -267,14 +270,6 @@ impl<'de> de::MapAccess<'de> for Keys<'_, '_> {
         let node = Node { value, path: &path, ..self.node };
         seed.deserialize(node).map_err(|failure| Failure::Located(failure.locate(value, &path)))
     }
-}
-
-/// The entries of a table as they stand in its file, so that of several problems the first one is told, each time.
-fn in_order(table: &Map<String, Value>) -> std::vec::IntoIter<(&String, &Value)> {
-    let line = |value: &Value| value.origin().and_then(|origin| origin.rsplit_once(':')?.1.parse::<usize>().ok());
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, value)| (line(value), *key));
-    entries.into_iter()
 }
 
 /// The members of a list.

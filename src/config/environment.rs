@@ -8,10 +8,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use config::{Map, Value, ValueKind};
+use config::{Map, Value};
 
 use super::error::{ConfigError, Problems};
 use super::layers::JoinedList;
+use super::value::{Table, ValueKind};
 
 const PREFIX: &str = "JOTSMITH__";
 const ORIGIN: &str = "environment variable ";
@@ -50,7 +51,7 @@ impl Environment {
     }
 
     /// The settings among the variables, each under its keys joined with dots. `defaults` says what is a table.
-    pub(super) fn settings(&self, defaults: &Map<String, Value>, problems: &Problems) -> Map<String, Value> {
+    pub(super) fn settings(&self, defaults: &Table, problems: &Problems) -> Map<String, Value> {
         let mut settings = Map::new();
         for name in self.not_utf8.iter().filter(|name| name.starts_with(PREFIX) || *name == FILES) {
             problems.add(ConfigError::new("is no UTF-8: write it anew").at(Some(&format!("{ORIGIN}{name}"))));
@@ -94,12 +95,12 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Whether a value came from the environment, where all is text.
-pub(super) fn is_variable(origin: Option<&str>) -> bool {
-    origin.is_some_and(|origin| origin.starts_with(ORIGIN))
+/// Whether a place is an environment variable.
+pub(super) fn is_variable(place: &str) -> bool {
+    place.starts_with(ORIGIN)
 }
 
-fn judge(keys: &[&str], defaults: &Map<String, Value>) -> Result<(), &'static str> {
+fn judge(keys: &[&str], defaults: &Table) -> Result<(), &'static str> {
     if JoinedList::ALL.iter().any(|list| keys.starts_with(list.path())) {
         return Err("lists of tables come from files alone: write this into one");
     }
@@ -109,7 +110,7 @@ fn judge(keys: &[&str], defaults: &Map<String, Value>) -> Result<(), &'static st
     }
     let mut table = defaults;
     for (at, key) in keys.iter().enumerate() {
-        match table.get(*key).map(|value| &value.kind) {
+        match table.get(key).map(|value| &value.kind) {
             Some(ValueKind::Table(_)) if at + 1 == keys.len() => {
                 return Err("this is a section: name one of its settings, such as JOTSMITH__SERVER__LISTEN");
             }

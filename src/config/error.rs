@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
-use config::Value;
+use super::value::{Origin, Value};
 
 /// One problem in a configuration, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,13 @@ impl ConfigError {
     #[must_use]
     pub(super) fn at(mut self, place: Option<&str>) -> Self {
         self.place = self.place.or_else(|| place.map(str::to_owned));
+        self
+    }
+
+    /// The same problem where a value stands, unless it has a place already.
+    #[must_use]
+    pub(super) fn at_origin(mut self, origin: &Origin) -> Self {
+        self.place = self.place.or_else(|| origin.text());
         self
     }
 
@@ -112,38 +119,59 @@ impl fmt::Display for KeyPath<'_> {
 /// Where a value stands: what an error says about it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    origin: Option<String>,
-    key: String,
+    origin: Origin,
+    key: PlaceKey,
+}
+
+/// The key of a place. There are as many as there are clients, so that of an entry becomes text only in an error.
+#[derive(Debug, Clone)]
+enum PlaceKey {
+    Text(String),
+    Entry { list: &'static [&'static str], id: Option<String>, index: usize },
 }
 
 impl Place {
     /// The place of `value`, which stands at `path`.
     pub(super) fn of(value: &Value, path: &KeyPath<'_>) -> Self {
-        Self { origin: value.origin().map(str::to_owned), key: path.to_string() }
+        Self { origin: value.origin.clone(), key: PlaceKey::Text(path.to_string()) }
+    }
+
+    /// The place of an entry of a list.
+    pub(super) fn of_entry(value: &Value, list: &'static [&'static str], id: Option<&str>, index: usize) -> Self {
+        Self { origin: value.origin.clone(), key: PlaceKey::Entry { list, id: id.map(str::to_owned), index } }
     }
 
     /// The place of a key that is not there.
     pub(super) fn missing(path: &KeyPath<'_>) -> Self {
-        Self { origin: None, key: path.to_string() }
+        Self { origin: Origin::Nowhere, key: PlaceKey::Text(path.to_string()) }
     }
 
     /// A problem here.
     pub(super) fn problem(&self, what: impl fmt::Display) -> ConfigError {
-        ConfigError::new(what).at(self.origin.as_deref()).with_key(&self.key)
+        ConfigError::new(what).at_origin(&self.origin).with_key(&self.key)
     }
 
-    /// The `file:line`, else the key.
-    pub(super) fn origin(&self) -> &str {
-        self.origin.as_deref().unwrap_or(&self.key)
+    /// Where it stands.
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl fmt::Display for PlaceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(key) => f.write_str(key),
+            Self::Entry { list, id, index } => KeyPath::entry(&KeyPath::Keys(list), id.as_deref(), *index).fmt(f),
+        }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(origin) = &self.origin {
+        if let Some(origin) = self.origin.text() {
             write!(f, "{origin}: ")?;
         }
-        f.write_str(&self.key)
+        self.key.fmt(f)
     }
 }
 

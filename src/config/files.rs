@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use config::{Value, ValueKind};
 use glob::{MatchOptions, Pattern};
 
 use super::environment::{self, Environment};
 use super::error::{ConfigError, Problems};
 use super::inputs::Inputs;
 use super::toml_file::TomlFile;
+use super::value::{Value, ValueKind};
 
 /// A leading dot hides a file from patterns: editors and Kubernetes keep their own that way.
 const MATCHING: MatchOptions =
@@ -120,7 +120,7 @@ impl Files<'_> {
 
     fn include(&mut self, include: &Value, directory: &Path) {
         let problem = |value: &Value, what: &str| {
-            self.problems.add(ConfigError::new(what).with_key("include").at(value.origin()));
+            self.problems.add(ConfigError::new(what).with_key("include").at_origin(&value.origin));
         };
         let ValueKind::Array(patterns) = &include.kind else {
             return problem(include, "write a list of files or patterns, such as [\"clients.d/*.toml\"]");
@@ -134,7 +134,12 @@ impl Files<'_> {
                 Ok(paths) if paths.is_empty() && !is_pattern(text) => {
                     problem(pattern, &format!("there is no file {}", directory.join(text).display()));
                 }
-                Ok(paths) => paths.iter().for_each(|path| self.add(path, "", pattern.origin())),
+                Ok(paths) => {
+                    let at = pattern.origin.text();
+                    for path in &paths {
+                        self.add(path, "", at.as_deref());
+                    }
+                }
                 Err(what) => problem(pattern, &what),
             }
         }

@@ -1,11 +1,10 @@
 //! What a configuration says, as digests: of each setting, and of each entry of a list with all that stands in it.
 
-use config::{Value, ValueKind};
-
 use crate::foundation::digest;
 use crate::foundation::fingerprints::{FINGERPRINT_BYTES, Fingerprint, Fingerprints};
 
 use super::layers::{JoinedList, Merged};
+use super::value::{Value, ValueKind};
 
 /// The list of what stands in no list.
 pub const SETTINGS: &str = "settings";
@@ -19,10 +18,10 @@ pub(super) fn of(merged: &Merged) -> Fingerprints {
     let mut all = Fingerprints::default();
     let mut buffer = Vec::new();
     if let ValueKind::Table(root) = &merged.root.kind {
-        for (key, value) in root {
+        for (key, value) in root.iter() {
             match &value.kind {
                 ValueKind::Table(scopes) if key == SCOPES => {
-                    for (token, scope) in scopes {
+                    for (token, scope) in scopes.iter() {
                         all.note(SCOPES, token, fingerprint(scope, &mut buffer));
                     }
                 }
@@ -42,7 +41,7 @@ pub(super) fn of(merged: &Merged) -> Fingerprints {
 fn note_settings(path: &str, value: &Value, all: &mut Fingerprints, buffer: &mut Vec<u8>) {
     match &value.kind {
         ValueKind::Table(table) => {
-            for (key, value) in table {
+            for (key, value) in table.iter() {
                 note_settings(&format!("{path}.{key}"), value, all, buffer);
             }
         }
@@ -69,7 +68,7 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         ValueKind::String(value) => text(b's', value, out),
         ValueKind::Table(table) => {
             let mut entries: Vec<_> = table.iter().collect();
-            entries.sort_unstable_by_key(|(key, _)| *key);
+            entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             write_length(b't', entries.len(), out);
             for (key, value) in entries {
                 write_text(key, out);
@@ -82,8 +81,10 @@ fn write(value: &Value, out: &mut Vec<u8>) {
                 write(member, out);
             }
         }
-        // A boolean, or a number of some size: each is told apart by how it is written.
-        scalar => text(b'n', &scalar.to_string(), out),
+        // Each is told apart by how it is written.
+        ValueKind::Boolean(value) => text(b'n', &value.to_string(), out),
+        ValueKind::Integer(value) => text(b'n', &value.to_string(), out),
+        ValueKind::Float(value) => text(b'n', &format!("{value:?}"), out),
     }
 }
 

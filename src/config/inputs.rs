@@ -11,6 +11,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::foundation::digest;
 
 use super::files;
@@ -49,7 +51,7 @@ impl Inputs {
 
     /// Notes a file that something else reads after this, or that is not there.
     pub fn look(&self, path: &Path) {
-        self.0.borrow_mut().files.insert(path.to_owned(), stamp(path, false).0);
+        self.0.borrow_mut().files.insert(path.to_owned(), stamp_alone(path));
     }
 
     /// Notes which files a pattern matches in a folder; none: it could not be told.
@@ -75,7 +77,7 @@ impl Inputs {
         if noted.files.values().any(|noted| *noted == Stamp::Stream) {
             return true;
         }
-        noted.files.iter().all(|(path, noted)| *noted == stamp(path, false).0)
+        noted.files.iter().all(|(path, noted)| *noted == stamp_alone(path))
             && noted.patterns.iter().all(|((folder, pattern), found)| *found == files::matching(folder, pattern).ok())
     }
 
@@ -95,6 +97,13 @@ impl Inputs {
     pub fn files(&self) -> Vec<PathBuf> {
         self.0.borrow().files.keys().cloned().collect()
     }
+}
+
+/// The stamp of what may be a private key: what was read is wiped.
+fn stamp_alone(path: &Path) -> Stamp {
+    let (stamp, bytes) = stamp(path, false);
+    drop(bytes.map(Zeroizing::new));
+    stamp
 }
 
 fn stamp(path: &Path, reads_streams: bool) -> (Stamp, io::Result<Vec<u8>>) {

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use config::{Config, Map, Source, Value, ValueKind};
+use config::{Config, Map, Source};
 
-use super::environment::{self, Environment};
+use super::environment::Environment;
 use super::error::{ConfigError, ConfigErrors, Problems, suggestion};
 use super::inputs::Inputs;
 use super::toml_file::TomlFile;
+use super::value::{Table, Value, ValueKind};
 use super::{SECTIONS, files, schedule_file, secrets};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -108,12 +109,15 @@ pub(super) fn merge(named: &[PathBuf], environment: &Environment, inputs: &Input
     let mut config = Config::builder();
     for layer in &mut layers {
         take_lists(layer, &mut lists, &problems);
-        take_unknown_sections(&mut layer.values, &unknown);
-        config = config.add_source(Layer(layer.values.clone()));
+        layer.values.retain(|key, value| is_known_section(key, value.origin.text().as_deref(), &unknown));
+        config = config.add_source(Layer(layer.values.to_merge()));
     }
-    take_unknown_sections(&mut variables, &unknown);
+    variables.retain(|key, value| {
+        let section = key.split('.').next().unwrap_or_default();
+        is_known_section(section, value.origin(), &unknown)
+    });
     let config = config.add_source(Layer(variables)).build();
-    let root = config.expect("our sources never fail to give what they hold").cache;
+    let root = Value::merged(config.expect("our sources never fail to give what they hold").cache);
 
     if let Some(directory) = keys_directory(&root) {
         let path = environment.working_directory.join(directory).join(schedule_file::NAME);
@@ -142,7 +146,7 @@ fn built_in() -> TomlFile {
 
 /// One layer as the crate `config` takes it. `Debug` shows no value, for one may be a secret.
 #[derive(Clone)]
-struct Layer(Map<String, Value>);
+struct Layer(Map<String, config::Value>);
 
 impl fmt::Debug for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,7 +159,7 @@ impl Source for Layer {
         Box::new(self.clone())
     }
 
-    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+    fn collect(&self) -> Result<Map<String, config::Value>, config::ConfigError> {
         Ok(self.0.clone())
     }
 }
@@ -164,22 +168,23 @@ impl Source for Layer {
 fn take_lists(layer: &mut TomlFile, lists: &mut Lists, problems: &Problems) {
     for list in JoinedList::ALL {
         let Some(value) = take(&mut layer.values, list.path()) else { continue };
-        let origin = value.origin().map(str::to_owned);
         if let ValueKind::Array(own) = value.kind {
-            lists.entries_mut(list).extend(own);
+            let entries = lists.entries_mut(list);
+            // What there is most of comes in one file mostly, and is not moved.
+            if entries.is_empty() { *entries = own } else { entries.extend(own) }
         } else {
             let name = list.path().join(".");
             let what = format!("this is a list of tables: begin each with [[{name}]]");
-            problems.add(ConfigError::new(what).with_key(name).at(origin.as_deref()));
+            problems.add(ConfigError::new(what).with_key(name).at_origin(&value.origin));
         }
     }
 }
 
-fn take(table: &mut Map<String, Value>, path: &[&str]) -> Option<Value> {
+fn take(table: &mut Table, path: &[&str]) -> Option<Value> {
     match path {
         [] => None,
-        [key] => table.remove(*key),
-        [key, rest @ ..] => match &mut table.get_mut(*key)?.kind {
+        [key] => table.remove(key),
+        [key, rest @ ..] => match &mut table.get_mut(key)?.kind {
             ValueKind::Table(inner) => take(inner, rest),
             _ => None,
         },
@@ -188,18 +193,14 @@ fn take(table: &mut Map<String, Value>, path: &[&str]) -> Option<Value> {
 
 /// Here and not with the other unknown keys: the crate `config` would read a dot or a bracket in a key of the root as a
 /// path, and with what stands there replace a section, whose problems would not be seen.
-fn take_unknown_sections(values: &mut Map<String, Value>, problems: &Problems) {
-    values.retain(|key, value| {
-        let section =
-            if environment::is_variable(value.origin()) { key.split('.').next().unwrap_or_default() } else { key };
-        let is_known = SECTIONS.contains(&section);
-        if !is_known {
-            let known = [&SECTIONS[..], &["include"]].concat();
-            let what = format!("unknown key{}", suggestion(section, &known));
-            problems.add(ConfigError::new(what).with_key(section).at(value.origin()));
-        }
-        is_known
-    });
+fn is_known_section(section: &str, at: Option<&str>, problems: &Problems) -> bool {
+    let is_known = SECTIONS.contains(&section);
+    if !is_known {
+        let known = [&SECTIONS[..], &["include"]].concat();
+        let what = format!("unknown key{}", suggestion(section, &known));
+        problems.add(ConfigError::new(what).with_key(section).at(at));
+    }
+    is_known
 }
 
 fn keys_directory(root: &Value) -> Option<&str> {
@@ -215,13 +216,13 @@ fn keys_directory(root: &Value) -> Option<&str> {
 fn note_beyond_schedule(schedule: &TomlFile, problems: &Problems) {
     let problem = |key: &str, value: &Value| {
         let what = "here stand [[keys.signing]], [[keys.sealing]] and [[keys.killed]] alone: move this to another file";
-        problems.add(ConfigError::new(what).with_key(key).at(value.origin()));
+        problems.add(ConfigError::new(what).with_key(key).at_origin(&value.origin));
     };
-    for (key, value) in &schedule.values {
+    for (key, value) in schedule.values.iter() {
         match &value.kind {
             // The lists have been taken out of it.
             ValueKind::Table(keys) if key == "keys" => {
-                for (key, value) in keys {
+                for (key, value) in keys.iter() {
                     problem(&format!("keys.{key}"), value);
                 }
             }

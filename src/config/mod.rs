@@ -29,6 +29,7 @@ mod tests;
 mod text;
 mod toml_file;
 mod users;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

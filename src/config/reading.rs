@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 
-use config::{Value, ValueKind};
 use serde::de::DeserializeOwned;
 
 use super::deserializer;
 use super::error::{KeyPath, Place, Problems};
 use super::layers::{JoinedList, Merged};
+use super::value::{Origin, Value, ValueKind};
 
 /// The merged values while they are read and judged.
 pub(super) struct Reading<'m> {
@@ -68,8 +68,9 @@ impl<'m> Reading<'m> {
 
     fn entry<T: DeserializeOwned>(&self, list: JoinedList, index: usize, value: &Value) -> Option<Entry<T>> {
         let keys = KeyPath::Keys(list.path());
-        let path = KeyPath::entry(&keys, list.id(value), index);
-        let place = Place::of(value, &path);
+        let id = list.id(value);
+        let path = KeyPath::entry(&keys, id, index);
+        let place = Place::of_entry(value, list.path(), id, index);
         deserializer::read(value, &path, self.problems).map(|value| Entry { place, value })
     }
 
@@ -81,14 +82,14 @@ impl<'m> Reading<'m> {
 
     fn find(&self, keys: &[&str]) -> Option<&'m Value> {
         keys.iter().try_fold(&self.merged.root, |value, key| match &value.kind {
-            ValueKind::Table(table) => table.get(*key),
+            ValueKind::Table(table) => table.get(key),
             _ => None,
         })
     }
 }
 
 /// What may be there once, and where it was.
-pub(super) struct Taken<K>(HashMap<K, String>);
+pub(super) struct Taken<K>(HashMap<K, Origin>);
 
 impl<K: Eq + Hash + fmt::Display> Taken<K> {
     pub(super) fn new() -> Self {
@@ -100,7 +101,7 @@ impl<K: Eq + Hash + fmt::Display> Taken<K> {
         if let Some(other) = self.0.get(&id) {
             problems.add(place.problem(format!("the {what} {id} is taken by {other}: each is there once")));
         } else {
-            self.0.insert(id, place.origin().to_owned());
+            self.0.insert(id, place.origin().clone());
         }
     }
 }

@@ -34,6 +34,17 @@ pub enum ScheduleFileError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// It is written, and the disk did not say that it keeps it.
+    #[error(
+        "{} is written, but may not outlive a power cut: {source}; look with `jotsmith keys list` what is there",
+        path.display()
+    )]
+    NotDurable {
+        /// What was written.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// The file of a new key cannot be made.
     #[error(transparent)]
     KeyFile(#[from] KeyFileRefused),
@@ -123,14 +134,6 @@ impl ScheduleFile {
         Ok(Self { folder, directory: directory.to_owned(), header, document })
     }
 
-    /// Whether the entry of this key stands here, and not in another file.
-    pub fn has(&self, list: KeyList, file: &str) -> bool {
-        self.document
-            .get("keys")
-            .and_then(|keys| keys.get(list.as_str())?.as_array_of_tables())
-            .is_some_and(|entries| entries.iter().any(|entry| is_of(entry, file)))
-    }
-
     /// Adds the entry of a signing key at the end.
     pub fn add_signing(&mut self, key: &SigningKeyEntry) -> Result<(), ScheduleFileError> {
         self.add(KeyList::Signing.as_str(), signing_table(key))
@@ -186,7 +189,7 @@ impl ScheduleFile {
     }
 
     /// Makes the file of a new key and then puts the schedule in the place of the old one, durably. In this order, so that
-    /// at no moment the schedule names a file that is not there. Where it fails, the new file is removed again.
+    /// at no moment the schedule names a file that is not there. Where nothing was written, the new file is removed again.
     ///
     /// `reach` is told before each step: what is there then is what a crash would leave.
     pub fn write_with(
@@ -202,13 +205,16 @@ impl ScheduleFile {
         let made = made.transpose()?;
         let (next, path) = (self.directory.join(NEXT), self.directory.join(NAME));
         let content = format!("{}{}", self.header, self.document);
-        replace(&self.folder, &next, &path, content.as_bytes(), &mut reach).map_err(|error| {
+        replace(&next, &path, content.as_bytes(), &mut reach).map_err(|error| {
             if let Some(file) = made {
                 // Nothing names it. That it cannot be removed either is not the news.
                 let _ = fs::remove_file(file);
             }
             io_at(&path)(error)
-        })
+        })?;
+        reach(WriteStep::Sync);
+        // The name is on disk only when the folder is. The schedule names the new key by now, so that stays in any case.
+        self.folder.sync_all().map_err(|source| ScheduleFileError::NotDurable { path, source })
     }
 
     fn add(&mut self, list: &str, table: Table) -> Result<(), ScheduleFileError> {
@@ -313,22 +319,13 @@ fn extend(document: &mut DocumentMut, list: &str, tables: impl Iterator<Item = T
     Ok(())
 }
 
-fn replace(
-    folder: &File,
-    next: &Path,
-    path: &Path,
-    content: &[u8],
-    reach: &mut dyn FnMut(WriteStep),
-) -> io::Result<()> {
+fn replace(next: &Path, path: &Path, content: &[u8], reach: &mut dyn FnMut(WriteStep)) -> io::Result<()> {
     reach(WriteStep::Schedule);
     let mut file = File::create(next)?;
     file.write_all(content)?;
     file.sync_all()?;
     reach(WriteStep::Replace);
-    fs::rename(next, path)?;
-    reach(WriteStep::Sync);
-    // The name is on disk only when the folder is.
-    folder.sync_all()
+    fs::rename(next, path)
 }
 
 #[cfg(test)]
@@ -427,7 +424,6 @@ mod tests {
         let written = "# mine\n[[keys.signing]] # first\nfile = \"1.pem\"\nalgorithm = \"RS256\"\nretire_at = 2030-01-01T00:00:00Z # soon\n\n[[keys.signing]]\nfile = \"2.pem\"\nalgorithm = \"ES256\"\n";
         fs::write(folder.path().join(NAME), written).expect("a file");
         let mut schedule = ScheduleFile::lock(folder.path()).expect("a schedule");
-        assert!(schedule.has(KeyList::Signing, "1.pem") && !schedule.has(KeyList::Sealing, "1.pem"));
         assert!(schedule.set_times(KeyList::Signing, "1.pem", &later()));
         assert!(schedule.remove(KeyList::Signing, "2.pem"));
         assert!(!schedule.remove(KeyList::Signing, "3.pem"));

@@ -4,12 +4,11 @@
 
 use std::path::PathBuf;
 
-use config::{Map, Value, ValueKind};
-
 use super::environment::Environment;
 use super::error::{ConfigError, KeyPath, Problems};
 use super::inputs::Inputs;
 use super::layers::{JoinedList, Lists};
+use super::value::{Table, Value, ValueKind};
 
 /// Every value that is a secret: keys within each entry of a list, and `*` for each member of a value.
 const SECRETS: [(JoinedList, &[&str]); 2] =
@@ -25,11 +24,24 @@ pub(super) fn resolve(
     let mut resolver = Resolver { environment, inputs, problems, files: Vec::new() };
     for (list, path) in SECRETS {
         for (index, entry) in lists.entries_mut(list).iter_mut().enumerate() {
+            if !has_table(entry, path) {
+                continue;
+            }
             let id = list.id(entry).map(str::to_owned);
             resolver.walk(entry, path, &KeyPath::entry(&KeyPath::Keys(list.path()), id.as_deref(), index));
         }
     }
     resolver.files
+}
+
+/// Whether a table stands where a secret should.
+fn has_table(value: &Value, rest: &[&str]) -> bool {
+    match (rest, &value.kind) {
+        ([], kind) => matches!(kind, ValueKind::Table(_)),
+        (["*", rest @ ..], ValueKind::Array(members)) => members.iter().any(|member| has_table(member, rest)),
+        ([key, rest @ ..], ValueKind::Table(table)) => table.get(key).is_some_and(|inner| has_table(inner, rest)),
+        _ => false,
+    }
 }
 
 struct Resolver<'r> {
@@ -49,7 +61,7 @@ impl Resolver<'_> {
                 }
             }
             ([key, rest @ ..], ValueKind::Table(table)) => {
-                if let Some(inner) = table.get_mut(*key) {
+                if let Some(inner) = table.get_mut(key) {
                     self.walk(inner, rest, &KeyPath::Key(path, key));
                 }
             }
@@ -59,15 +71,14 @@ impl Resolver<'_> {
     }
 
     fn replace(&mut self, value: &mut Value, path: &KeyPath<'_>) {
-        let origin = value.origin().map(str::to_owned);
         let ValueKind::Table(table) = &value.kind else { return };
         match self.look_up(table) {
-            Ok(secret) => *value = Value::new(origin.as_ref(), secret),
-            Err(what) => self.problems.add(ConfigError::new(what).with_key(path).at(origin.as_deref())),
+            Ok(secret) => value.kind = ValueKind::String(secret),
+            Err(what) => self.problems.add(ConfigError::new(what).with_key(path).at_origin(&value.origin)),
         }
     }
 
-    fn look_up(&mut self, table: &Map<String, Value>) -> Result<String, String> {
+    fn look_up(&mut self, table: &Table) -> Result<String, String> {
         let mut entries = table.iter().map(|(key, value)| (key.as_str(), &value.kind));
         match (entries.next(), entries.next()) {
             (Some(("file", ValueKind::String(path))), None) => self.file(path),

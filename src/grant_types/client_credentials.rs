@@ -5,7 +5,7 @@ use crate::foundation::clock::Timestamp;
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
 use crate::tokens::audience::Audience;
-use crate::tokens::granted_scope::{requested_scope, scope_of_resources};
+use crate::tokens::granted_scope::{requested_scope, scope_of_token};
 use crate::tokens::issuer::Authorization;
 use crate::tokens::response::TokenResponse;
 
@@ -34,7 +34,7 @@ impl<'a> ClientCredentialsRequest<'a> {
         let resources = ports.resources.for_request(client, self.resource.iter().copied())?;
         let audience = Audience::new(client, resources, ports.lifetimes)?;
         let asked = requested_scope(client, self.scope)?;
-        let scope = scope_of_resources(&asked, audience.resources())?;
+        let scope = scope_of_token(&asked, audience.resources())?;
         let authorization = Authorization { client, person: None, scope: &scope, audience: &audience };
         Ok(ports.issuer.issue(&authorization, self.scope.map(|_| &asked), now).await?)
     }

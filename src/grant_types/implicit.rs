@@ -7,7 +7,7 @@ use crate::foundation::clock::Timestamp;
 use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::tokens::audience::Audience;
-use crate::tokens::granted_scope::scope_of_resources;
+use crate::tokens::granted_scope::scope_of_token;
 use crate::tokens::issuer::{Authorization, Person};
 use crate::tokens::response::TokenResponse;
 
@@ -23,7 +23,7 @@ pub async fn respond(
     let (client, terms) = (request.client(), request.terms());
     let resources = ports.resources.for_grant(client, &terms.resources, [])?;
     let audience = Audience::new(client, resources, ports.lifetimes)?;
-    let scope = scope_of_resources(&terms.scope, audience.resources())?;
+    let scope = scope_of_token(&terms.scope, audience.resources())?;
     let account = ports.directory.by_subject(&session.subject).await?.ok_or_else(|| {
         OAuthError::new(ErrorCode::AccessDenied, "The person may not sign in any more.")
             .because("the subject has no account any more")

@@ -23,6 +23,7 @@ use crate::keys::sealing_ring::SealPurpose;
 use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::response_type::ResponseType;
 
 use super::cookies::{CookieKind, Cookies};
@@ -214,11 +215,20 @@ impl<'a> Step<'a> {
             client_name: client_name(request),
             redirect_host: request.to().target.host_to_show(),
             permissions: terms.scope.tokens().map(|token| self.describe(token)).collect(),
+            resources: self.resources_to_show(request),
             lifetime: &in_words(self.lifetime_of_access(request)),
             request: &sealed,
             csrf: &csrf,
         };
         page.render().finish()
+    }
+
+    /// The resources that a person is told of: all, but where it is the default one alone, which needs no word.
+    fn resources_to_show<'r>(&self, request: &'r AuthorizationRequest) -> Vec<&'r str> {
+        match &*request.terms().resources {
+            [only] if self.live.resources.is_default(only) => Vec::new(),
+            all => all.iter().map(ResourceIndicator::as_str).collect(),
+        }
     }
 
     /// How long what the person allows may last: until the grant ends for a code of a client that may refresh, else until

@@ -1,7 +1,7 @@
 //! `POST /admin/configuration`: what is live, for `jotsmith check --diff`.
 //!
 //! Question and answer are sealed with the server's sealing keys, which whoever may read the configuration has: nobody
-//! else can ask, so nobody can have the store counted for nothing, and to nobody else the answer says anything. So the
+//! else can ask, and to nobody else the answer says anything; one who listens can only have it said again. So the
 //! endpoint needs neither a token nor a look at `Host`: a page in a browser has no key either. It changes nothing. A
 //! question is good for a minute, and the answer names it, so that an old one is not taken for a new one.
 

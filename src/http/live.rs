@@ -50,6 +50,8 @@ pub struct Live {
     pub loaded_at: Timestamp,
     /// For how long after a grant's end an access token of it may still be shown to somebody.
     pub tombstone: Duration,
+    /// The scope that a token for the admin API has.
+    pub admin_scope: String,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The metadata document (RFC 8414), rendered.

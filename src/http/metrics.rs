@@ -154,6 +154,8 @@ fn describe_moment() {
     );
     describe_gauge!("jotsmith_signing_keys", "Signing keys in each state.");
     describe_gauge!("jotsmith_signing_key_next_change_seconds", "How long a signing key stays in its state.");
+    describe_gauge!("jotsmith_sealing_keys", "Sealing keys in each state.");
+    describe_gauge!("jotsmith_sealing_key_next_change_seconds", "How long a sealing key stays in its state.");
     describe_gauge!("jotsmith_password_hashes", "Password hashes that run, and that wait for one of those to end.");
     describe_gauge!("jotsmith_password_hashes_limit", "How many password hashes may run, and may wait.");
 }
@@ -175,6 +177,18 @@ fn look(state: &State) {
             gauge!(
                 "jotsmith_signing_key_next_change_seconds",
                 "kid" => key.kid.to_owned(), "algorithm" => algorithm, "state" => key_state, "next" => next.as_str()
+            )
+            .set(at.since(now).as_secs_f64());
+        }
+    }
+
+    for key in live.sealing.standings(now) {
+        let key_state = key.state.as_str();
+        gauge!("jotsmith_sealing_keys", "state" => key_state).increment(1.0);
+        if let Some((at, next)) = key.next {
+            gauge!(
+                "jotsmith_sealing_key_next_change_seconds",
+                "id" => key.entry.key.id().to_string(), "state" => key_state, "next" => next.as_str()
             )
             .set(at.since(now).as_secs_f64());
         }

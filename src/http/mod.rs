@@ -1,5 +1,6 @@
 //! The HTTP skin: parse, call, render. This file is the route table.
 
+pub mod admin;
 mod authorize;
 mod browser;
 mod client_request;
@@ -9,6 +10,7 @@ mod cookies;
 mod cors;
 pub mod error_response;
 mod form;
+pub mod grants;
 mod headers;
 mod health;
 mod introspect;
@@ -97,6 +99,11 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
         .service(get("/health/live").route(read().to(health::live)))
         .service(get("/health/ready").route(read().to(health::ready)))
         .service(get("/metrics").route(read().to(metrics::metrics)))
+        .service(
+            resource(grants::PATH, "GET, HEAD, DELETE")
+                .route(read().to(grants::list))
+                .route(web::delete().to(grants::revoke)),
+        )
         .service(post(configuration::PATH).route(web::post().to(configuration::configuration)))
         .default_service(web::to(not_found));
 }

@@ -210,8 +210,8 @@ impl History {
         (now < known_from).then_some(known_from)
     }
 
-    /// Whether those who hold the sets and tokens of before are served well by the keys that `is_published_until` knows:
-    /// each by its `kid`, with its digest and the end of its publication, where it is published now.
+    /// Whether those who hold the sets and tokens of before are served well by the keys of the `next` configuration, each by
+    /// its `kid`. What a killed key has signed is given up.
     pub(super) fn judge(
         &self,
         now: Timestamp,
@@ -257,4 +257,106 @@ pub(super) struct Continuation {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::keys::algorithm::Algorithm;
+    use crate::keys::key_ring::{KeyRingRefused, Occasion, RingDemands, RingNote};
+    use crate::keys::schedule::{Lifecycle, ScheduleRefused, Scheduled};
+    use crate::keys::signing_key::generate;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    static PEMS: LazyLock<[String; 2]> = LazyLock::new(|| [(); 2].map(|()| generate(Algorithm::EdDsa).to_string()));
+
+    fn minute(count: u64) -> Timestamp {
+        Timestamp::from_seconds(count * 60)
+    }
+
+    /// The key of a file, called `kid`, with its three times in minutes.
+    fn key(file: usize, kid: &str, times: [Option<u64>; 3]) -> Scheduled<SigningKey> {
+        let [publish_at, sign_from, retire_at] = times.map(|time| time.map(minute));
+        let key = SigningKey::from_pem(PEMS[file].as_bytes(), Algorithm::EdDsa, Some(kid.to_owned()));
+        let lifecycle = Lifecycle { publish_at, sign_from, retire_at };
+        Scheduled { name: kid.to_owned(), lifecycle, key: key.expect("a key of ours") }
+    }
+
+    /// At minute 100, with sets of 15 minutes and tokens of 5.
+    fn ring(
+        keys: Vec<Scheduled<SigningKey>>,
+        history: &History,
+        occasion: Occasion,
+    ) -> Result<KeyRing, KeyRingRefused> {
+        let demands = RingDemands {
+            jwks_max_age: 15 * MINUTE,
+            longest_lifetime: 5 * MINUTE,
+            algorithms: &[Algorithm::EdDsa],
+            now: minute(100),
+            history,
+            occasion,
+            killed: &[],
+        };
+        KeyRing::new(keys, &demands)
+    }
+
+    /// What a server knows at minute 100 that has served the key `a` since minute 50.
+    fn of_a() -> History {
+        let served = ring(vec![key(0, "a", [None; 3])], History::none(), Occasion::Start).expect("a ring");
+        History::NONE.after(&served, minute(50), minute(100))
+    }
+
+    #[test]
+    fn what_was_on_paper_in_a_new_store_is_believed_at_the_next_reload_too() {
+        let keys = || vec![key(0, "a", [None; 3]), key(1, "b", [Some(80), Some(101), None])];
+        let first = ring(keys(), History::none(), Occasion::Start).expect("a ring");
+        let history = History::NONE.after(&first, minute(100), minute(100));
+        let next = ring(keys(), &history, Occasion::Reload).expect("the same");
+        assert_eq!(next.notes(), []);
+    }
+
+    #[test]
+    fn a_kid_goes_on_meaning_the_same_key() {
+        let other = || vec![key(1, "a", [None; 3])];
+        for (history, occasion) in [
+            (of_a(), Occasion::Reload),
+            (History::of_ended(of_a().to_keep(Some(minute(100))), minute(100)), Occasion::Start),
+        ] {
+            let refused = ring(other(), &history, occasion).expect_err("another key");
+            assert_eq!(refused, KeyRingRefused::NotContinued(NotContinued::OtherKey { kid: "a".to_owned() }));
+        }
+        assert!(ring(other(), History::none(), Occasion::Start).is_ok());
+    }
+
+    #[test]
+    fn a_late_key_that_nothing_can_wait_for_is_refused_at_a_reload_and_told_at_a_start() {
+        // On paper all is well. In truth `b` is published at minute 100, and `a` goes before verifiers have it.
+        let keys = || vec![key(0, "a", [None, None, Some(107)]), key(1, "b", [Some(80), Some(101), None])];
+        let until = minute(116);
+        let refused = ring(keys(), &of_a(), Occasion::Reload).expect_err("too late");
+        let reason = ScheduleRefused::NotPublishedYet { key: "b".to_owned(), earliest: until };
+        assert_eq!(refused, KeyRingRefused::Schedule { algorithm: Algorithm::EdDsa, reason });
+
+        let ended = History::of_ended(of_a().to_keep(Some(minute(100))), minute(100));
+        let started = ring(keys(), &ended, Occasion::Start).expect("nothing else could serve");
+        assert_eq!(started.notes(), [RingNote::Unheard { key: "b".to_owned(), until }]);
+        assert_eq!(started.signing_kid(Algorithm::EdDsa, minute(101)), Some("b"));
+    }
+
+    #[test]
+    fn a_key_whose_last_token_is_guessed_after_a_crash_may_be_missing_at_a_start() {
+        let without = || vec![key(1, "b", [None; 3])];
+        let in_use = |until| NotContinued::TokensInUse { kid: "a".to_owned(), until: minute(until) };
+        let stopped = History::of_ended(of_a().to_keep(Some(minute(99))), minute(100));
+        let refused = ring(without(), &stopped, Occasion::Start).expect_err("its tokens are in use");
+        assert_eq!(refused, KeyRingRefused::NotContinued(in_use(106)));
+
+        let crashed = History::of_ended(of_a().to_keep(None), minute(100));
+        let started = ring(without(), &crashed, Occasion::Start).expect("it may have stopped long ago");
+        assert!(started.notes().contains(&RingNote::NotContinued(in_use(106))), "{:?}", started.notes());
+        ring(without(), &crashed, Occasion::Reload).expect_err("another ring serves");
+    }
 }

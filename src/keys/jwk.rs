@@ -1,9 +1,10 @@
 //! Public keys: as JSON (RFC 7517), by their thumbprints (RFC 7638), and verifying with the one algorithm of each.
 //!
-//! The only importer of jsonwebtoken, which knows how these keys are written. A key is parsed once, when its set is read:
+//! jsonwebtoken, which the rooms of keys alone import, knows how these keys are written. A key is parsed once, when its set is read:
 //! jsonwebtoken would parse it again for every signature.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
@@ -124,7 +125,7 @@ impl VerificationKey {
         }
     }
 
-    /// The key of a JWK that has a name and is for signatures of one of our algorithms.
+    /// The key of a JWK that has a name and is a sound one for signatures of one of our algorithms.
     pub(super) fn from_jwk(jwk: &Jwk) -> Option<Self> {
         let algorithm = Self::algorithm_of(jwk)?;
         let common = &jwk.common;
@@ -145,7 +146,8 @@ impl VerificationKey {
     }
 }
 
-/// The key that these parameters are, which verifies with one algorithm and no other.
+/// The key that these parameters are, which verifies with one algorithm and no other. None where their numbers are no
+/// key: a point that is not on the curve, or a modulus or an exponent that is none.
 fn parsed(parameters: &AlgorithmParameters) -> Option<ParsedPublicKey> {
     let bytes = |text: &str| base64url::decode(text).ok();
     match parameters {
@@ -157,10 +159,15 @@ fn parsed(parameters: &AlgorithmParameters) -> Option<ParsedPublicKey> {
             is_whole.then(|| ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok()).flatten()
         }
         AlgorithmParameters::RSA(key) => {
-            let components = RsaPublicKeyComponents { n: bytes(&key.n)?, e: bytes(&key.e)? };
-            // RFC 7518 §3.3: a shorter key is not one to verify with.
-            let is_long_enough = components.n.len() >= SHORTEST_RSA_KEY;
-            is_long_enough.then(|| components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()).flatten()
+            let (n, e) = (bytes(&key.n)?, bytes(&key.e)?);
+            // RFC 7518 §3.3: a shorter key is not one to verify with. A zero in front is refused below.
+            let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
+            // RFC 8017 §3.1: at least 3 and odd. With 1 every text would be its own signature, and the library lets it
+            // pass.
+            let is_exponent = e != [1] && e.last().is_some_and(|last| last % 2 == 1);
+            let is_sound = RSA_BITS.contains(&bits) && is_exponent;
+            let components = RsaPublicKeyComponents { n, e };
+            is_sound.then(|| components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()).flatten()
         }
         AlgorithmParameters::OctetKeyPair(key) => ParsedPublicKey::new(&ED25519, bytes(&key.x)?).ok(),
         _ => None,
@@ -170,8 +177,8 @@ fn parsed(parameters: &AlgorithmParameters) -> Option<ParsedPublicKey> {
 /// Bytes in a coordinate of P-256.
 const COORDINATE: usize = 32;
 
-/// Bytes in an RSA modulus of 2048 bits.
-const SHORTEST_RSA_KEY: usize = 256;
+/// Bits in an RSA modulus.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// The algorithm by its name in jsonwebtoken.
 pub(super) const fn jose(algorithm: Algorithm) -> JoseAlgorithm {
@@ -246,6 +253,37 @@ mod tests {
         let set = json!({ "keys": [{ "kty": "EC" }, 7, with("kid", "own")] }).to_string();
         assert_eq!(VerificationKeys::from_json(set.as_bytes()).map(|keys| keys.len()), Ok(1));
         assert_eq!(VerificationKeys::from_json(b"[]").err(), Some(InvalidKeySet));
+    }
+
+    #[test]
+    fn an_rsa_key_of_other_lengths_or_with_an_exponent_that_is_none_verifies_nothing() {
+        let is_key = |n: &[u8], e: &[u8]| {
+            let own = json!({ "kty": "RSA", "kid": "own", "n": base64url::encode(n), "e": base64url::encode(e) });
+            VerificationKey::from_jwk(&serde_json::from_value(own).expect("a JWK")).is_some()
+        };
+        let modulus = |bytes: usize| vec![0xFF; bytes];
+        let mut of_2047_bits = modulus(256);
+        of_2047_bits[0] = 0x7F;
+        let mut with_a_zero_in_front = modulus(257);
+        with_a_zero_in_front[0] = 0;
+        for (n, e, expected) in [
+            (modulus(256), &[1, 0, 1][..], true),
+            (modulus(256), &[3], true),
+            (modulus(1024), &[1, 0, 1], true),
+            (modulus(1025), &[1, 0, 1], false),
+            (modulus(255), &[1, 0, 1], false),
+            (of_2047_bits, &[1, 0, 1], false),
+            (with_a_zero_in_front, &[1, 0, 1], false),
+            (Vec::new(), &[1, 0, 1], false),
+            // RFC 8017 §3.1.
+            (modulus(256), &[1], false),
+            (modulus(256), &[0, 1], false),
+            (modulus(256), &[0], false),
+            (modulus(256), &[], false),
+            (modulus(256), &[1, 0, 0], false),
+        ] {
+            assert_eq!(is_key(&n, e), expected, "{} bytes, {e:?}", n.len());
+        }
     }
 
     #[test]

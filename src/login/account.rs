@@ -6,7 +6,7 @@ use crate::foundation::password_hash::PasswordHash;
 use crate::protocol::claims::CustomClaims;
 
 /// The longest subject, in bytes: what OpenID Connect Core §2 allows a `sub`.
-const MAX_SUBJECT_BYTES: usize = 255;
+pub const MAX_SUBJECT_BYTES: usize = 255;
 /// The longest username, in bytes.
 pub(super) const MAX_USERNAME_BYTES: usize = 255;
 
@@ -30,6 +30,11 @@ pub enum InvalidAccount {
     Subject,
 }
 
+/// Whether a text can be a subject: 1 to [`MAX_SUBJECT_BYTES`] printable ASCII characters and no space.
+pub fn is_subject(text: &str) -> bool {
+    (1..=MAX_SUBJECT_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 impl Account {
     /// Judges what was configured for one person.
     ///
@@ -46,7 +51,7 @@ impl Account {
         {
             return Err(InvalidAccount::Username);
         }
-        if !(1..=MAX_SUBJECT_BYTES).contains(&subject.len()) || !subject.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !is_subject(subject) {
             return Err(InvalidAccount::Subject);
         }
         Ok(Self { subject: subject.into(), username: username.into(), password_hash: Arc::new(password_hash), claims })

@@ -73,11 +73,6 @@ impl<K: Eq + Hash + Copy> FailureTable<K> {
             self.failures.remove(key);
         }
     }
-
-    /// Uncounts all failures of that key.
-    pub(super) fn forget(&mut self, key: &K) {
-        self.failures.remove(key);
-    }
 }
 
 /// Drops what the window has left behind. A clock that was set back makes failures of the future into ones of now, so
@@ -181,7 +176,7 @@ mod tests {
     fn keys_without_failures_take_no_room() {
         let mut table = table(&[('a', 0), ('b', 0), ('c', 0)]);
         table.take_back(&'a', at(0));
-        table.forget(&'b');
+        table.take_back(&'b', at(0));
         assert_eq!(table.wait(&'c', 1, WINDOW, at(300)), None);
         assert_eq!(keys(&table), "");
     }

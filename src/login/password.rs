@@ -114,7 +114,7 @@ impl PasswordLogin {
         let verdict = turn.verify(password, hash).await.inspect_err(|_| self.throttle.withdraw(&attempt))?;
         match account {
             Some(account) if verdict => {
-                self.throttle.succeeded(&attempt);
+                self.throttle.withdraw(&attempt);
                 Ok(account)
             }
             _ => Err(LoginRefused::Wrong),

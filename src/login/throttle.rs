@@ -125,15 +125,8 @@ impl Throttle {
         Ok(Attempt { account, network, at: now })
     }
 
-    /// The password was right: the account starts anew, and the network loses this one attempt and no other, so that
-    /// nobody clears a network by signing in to an account of their own.
-    pub fn succeeded(&self, attempt: &Attempt) {
-        let mut tables = self.tables();
-        tables.accounts.forget(&attempt.account);
-        tables.networks.take_back(&attempt.network, attempt.at);
-    }
-
-    /// The password was never tried.
+    /// The password was right, or it was never tried: account and network lose this one attempt and no other. Else nobody
+    /// would be slowed who signs in to an account of their own now and then, or guesses while its owner signs in.
     pub fn withdraw(&self, attempt: &Attempt) {
         let mut tables = self.tables();
         tables.accounts.take_back(&attempt.account, attempt.at);
@@ -224,13 +217,16 @@ mod tests {
     }
 
     #[test]
-    fn success_clears_the_account_and_takes_one_attempt_from_the_network() {
+    fn success_takes_one_attempt_from_account_and_network_and_forgives_no_failure() {
         let (throttle, limits) = (Throttle::new(&OsRandom), limits(2, 2));
         assert_eq!(fail(&throttle, &limits, "alice", network(1)), Ok(()));
         let right = throttle.start(&limits, "alice", network(1), NOW).expect("the second");
-        throttle.succeeded(&right);
-        assert_eq!(fail(&throttle, &limits, "alice", network(2)), Ok(()));
+        throttle.withdraw(&right);
         assert_eq!(fail(&throttle, &limits, "alice", network(1)), Ok(()), "the account and the network had one left");
+        assert!(
+            throttle.check(&limits, "alice", network(2), NOW).is_err(),
+            "the account's failure before still counts"
+        );
         assert!(throttle.check(&limits, "bob", network(1), NOW).is_err(), "the network's failure before still counts");
     }
 

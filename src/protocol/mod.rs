@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub mod basic_credentials;
+pub mod bearer;
 #[cfg(feature = "server")]
 pub mod claims;
 #[cfg(feature = "server")]

@@ -82,9 +82,11 @@ impl AccessToken {
         self.claims.auth_time
     }
 
-    /// Whether it allows `scope`: every one of its tokens, which have a space between each two.
+    /// Whether it allows `scope`: every one of its tokens, which have one space between each two. No token allows what is
+    /// no scope, the empty text included: a scope that was computed and came out empty lets nobody in.
     pub fn allows(&self, scope: &str) -> bool {
-        scope.split(' ').filter(|token| !token.is_empty()).all(|token| self.claims.scope.contains(token))
+        // The token's own scope is well formed, so nothing that is not is in it.
+        scope.split(' ').all(|token| self.claims.scope.contains(token))
     }
 
     /// All claims, or those that `C` names, such as custom ones.
@@ -165,12 +167,23 @@ mod tests {
     #[test]
     fn all_of_a_scope_is_needed_and_no_part_of_a_word_counts() {
         let token = read(&claims()).expect("sound");
-        for scope in ["", "read", "read write", "write read"] {
+        for scope in ["read", "read write", "write read"] {
             assert!(token.allows(scope), "{scope:?}");
         }
         for scope in ["admin", "read admin", "rea", "Read", "read,write"] {
             assert!(!token.allows(scope), "{scope:?}");
         }
         assert!(!format!("{token:?}").contains("alice"));
+    }
+
+    #[test]
+    fn what_is_no_scope_is_allowed_by_no_token() {
+        let mut nothing = claims();
+        nothing["scope"] = json!("");
+        for token in [read(&claims()).expect("sound"), read(&nothing).expect("sound")] {
+            for scope in ["", " ", "  ", "read  write", " read", "read ", "read\t", "read\"", "\n"] {
+                assert!(!token.allows(scope), "{scope:?}");
+            }
+        }
     }
 }

@@ -52,7 +52,8 @@ use super::verifier::Verifier;
 
 /// The scope that a handler needs.
 pub trait RequiredScope: 'static {
-    /// Tokens with a space between each two, all of which are needed; empty: any good token will do.
+    /// Tokens with one space between each two, all of which are needed; empty: any good token will do. What is no scope
+    /// lets nobody in.
     const SCOPE: &'static str;
 }
 
@@ -120,7 +121,7 @@ impl Protection {
             Presented::Malformed => return Err(self.denied(Denial::InvalidRequest, scope)),
         };
         let token = self.0.verifier.verify(token).await.map_err(|error| self.denied(error.into(), scope))?;
-        if !token.allows(scope) {
+        if !scope.is_empty() && !token.allows(scope) {
             return Err(self.denied(Denial::InsufficientScope, scope));
         }
         Ok(token)
@@ -154,7 +155,8 @@ pub struct Authorized<S = AnyScope> {
 }
 
 impl<S> Authorized<S> {
-    /// Refuses where the token does not allow `scope` as well: for what a handler learns only from the request.
+    /// Refuses where the token does not allow `scope` as well: for what a handler learns only from the request. What is
+    /// no scope (RFC 6749 §3.3), the empty text included, is allowed by no token.
     ///
     /// # Errors
     /// The answer of RFC 6750 §3.1, 403 with `insufficient_scope`.
@@ -281,6 +283,18 @@ mod tests {
         protection: Protection,
     }
 
+    /// Needs what the request asks for.
+    async fn asked(token: Authorized, scope: web::Path<String>) -> Result<&'static str, Denied> {
+        token.require(&scope).map(|()| "in")
+    }
+
+    /// Is no scope.
+    struct Blank;
+
+    impl RequiredScope for Blank {
+        const SCOPE: &'static str = " ";
+    }
+
     /// An API; `has_keys`: whether the issuer can be reached.
     fn site(has_keys: bool) -> Site {
         let key = SigningKey::from_pem(generate(Algorithm::EdDsa).as_bytes(), Algorithm::EdDsa, None);
@@ -308,8 +322,10 @@ mod tests {
             let app = App::new()
                 .configure(|config| self.protection.configure(config))
                 .route("/notes", web::get().to(async |token: Authorized<Read>| token.subject().to_owned()))
+                .route("/blank", web::get().to(async |_: Authorized<Blank>| "in"))
                 .route("/any", web::get().to(async |_: Authorized| "any"))
-                .route("/late", web::get().to(async |token: Authorized| token.require("write").map(|()| "late")));
+                .route("/late", web::get().to(async |token: Authorized| token.require("write").map(|()| "late")))
+                .route("/asked/{scope:.*}", web::get().to(asked));
             let app = test::init_service(app).await;
             let mut request = test::TestRequest::get().uri(target);
             for value in authorization {
@@ -354,6 +370,40 @@ mod tests {
                 assert_eq!(header.contains(r#"scope="read""#), target.starts_with("/notes"), "{header}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn without_its_scope_no_handler_runs() {
+        let site = site(true);
+        for scope in ["", "write", "reader"] {
+            let (status, header, body) = site.get("/notes", &[&site.token(scope)]).await;
+            assert_eq!((status, body["error"].as_str()), (403, Some("insufficient_scope")), "{scope}");
+            assert!(header.contains(r#", scope="read""#), "{header}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_required_text_that_is_no_scope_lets_nobody_in_and_does_not_come_into_the_header() {
+        let site = site(true);
+        let token = site.token("read write");
+        assert_eq!(site.get("/asked/read%20write", &[&token]).await.0, 200);
+        let (_, plain, _) = site.get("/asked/", &[&token]).await;
+        for target in [
+            "/asked/",
+            "/asked/%20",
+            "/asked/read%20%20write",
+            "/asked/read%22,%20error=%22invalid_token",
+            "/asked/read%5C",
+            "/asked/read%0D%0AX:%20y",
+            "/asked/%01",
+            "/asked/%C3%A4",
+            "/blank",
+        ] {
+            let (status, header, body) = site.get(target, &[&token]).await;
+            assert_eq!((status, body["error"].as_str()), (403, Some("insufficient_scope")), "{target}");
+            assert_eq!(header, plain, "{target}");
+        }
+        assert!(!plain.contains(", scope="), "{plain}");
     }
 
     #[tokio::test]

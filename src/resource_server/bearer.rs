@@ -1,59 +1,10 @@
-//! Bearer tokens on the wire (RFC 6750): where a token stands in a request, and what is answered when it does not help.
-//!
-//! Taken is the header alone (§2.1). A token in the query would stand in logs and histories (§5.3), and one in a form is
-//! not looked for.
+//! What is answered when the bearer token of a request does not help (RFC 6750 §3). Where it stands in the request is
+//! [`crate::protocol::bearer`]'s.
+
+pub use crate::protocol::bearer::{Presented, presented_token};
 
 use super::verifier::{TokenRefused, VerifyError};
-
-/// What a request presents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presented<'a> {
-    /// No bearer token.
-    Nothing,
-    /// One, which has the form of one (RFC 6750 §2.1).
-    Token(&'a str),
-    /// What is no bearer token, or more than one.
-    Malformed,
-}
-
-/// Finds the bearer token of a request in its `Authorization` headers and its query.
-pub fn presented_token<'a>(authorization: impl IntoIterator<Item = &'a [u8]>, query: &str) -> Presented<'a> {
-    let mut authorization = authorization.into_iter();
-    let Some(value) = authorization.next() else { return Presented::Nothing };
-    let Some((scheme, token)) = split_scheme(value) else { return Presented::Nothing };
-    // RFC 9110 §11.1: the scheme is compared without regard to case.
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return if authorization.next().is_some() { Presented::Malformed } else { Presented::Nothing };
-    }
-    // RFC 6750 §2: no more than one way, and no more than one token.
-    let is_one = authorization.next().is_none() && !has_token(query);
-    match std::str::from_utf8(token.trim_ascii_end()) {
-        Ok(token) if is_one && is_b64token(token) => Presented::Token(token),
-        _ => Presented::Malformed,
-    }
-}
-
-/// The scheme, and what follows after spaces (RFC 9110 §11.4).
-fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let value = value.trim_ascii();
-    if value.is_empty() {
-        return None;
-    }
-    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
-    let (scheme, rest) = value.split_at(end);
-    Some((scheme, rest.trim_ascii_start()))
-}
-
-/// RFC 6750 §2.3: the name is reserved for this.
-fn has_token(query: &str) -> bool {
-    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
-}
-
-/// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_b64token(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
-}
+use crate::protocol::scope::Scope;
 
 /// Why a request is not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +86,8 @@ impl WwwAuthenticate {
         Self { realm: plain(realm), resource_metadata: resource_metadata.map(plain) }
     }
 
-    /// The header for a denial, with the scope that is needed. None where there is nothing to authenticate for.
+    /// The header for a denial, with the scope that is needed; what is no scope (RFC 6749 §3.3) is left out. None where
+    /// there is nothing to authenticate for.
     pub fn header(&self, denial: Denial, scope: &str) -> Option<String> {
         if denial == Denial::KeysUnavailable {
             return None;
@@ -148,10 +100,15 @@ impl WwwAuthenticate {
         };
         add("error", denial.error());
         add("error_description", denial.description());
-        add("scope", Some(scope).filter(|scope| !scope.is_empty()));
+        add("scope", Some(scope).filter(|scope| is_scope(scope)));
         add("resource_metadata", self.resource_metadata.as_deref());
         Some(header)
     }
+}
+
+/// Whether it can be written as the `scope` of a header: no quote or control character may come in with it.
+fn is_scope(text: &str) -> bool {
+    text.parse().is_ok_and(|scope: Scope| !scope.is_empty())
 }
 
 #[cfg(test)]
@@ -159,31 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_taken_from_one_header_and_from_nowhere_else() {
-        let token = Presented::Token("mF_9.B5f-4.1JqM");
-        for (lines, query, expected) in [
-            (&["Bearer mF_9.B5f-4.1JqM"][..], "", token),
-            (&["bearer   mF_9.B5f-4.1JqM "], "a=b", token),
-            (&[], "", Presented::Nothing),
-            (&[], "access_token=mF_9.B5f-4.1JqM", Presented::Nothing),
-            (&[""], "", Presented::Nothing),
-            (&["Basic czZCaGRSa3F0Mzo="], "", Presented::Nothing),
-            (&["Bearer"], "", Presented::Malformed),
-            (&["Bearer "], "", Presented::Malformed),
-            (&["Bearer a b"], "", Presented::Malformed),
-            (&["Bearer a,b"], "", Presented::Malformed),
-            (&["Bearer ="], "", Presented::Malformed),
-            (&["Bearer a=b"], "", Presented::Malformed),
-            (&["Bearer \"a\""], "", Presented::Malformed),
-            (&["Bearer ä"], "", Presented::Malformed),
-            (&["Bearer\ta"], "", Presented::Nothing),
-            (&["Bearer mF_9.B5f-4.1JqM"], "x=1&access_token=a", Presented::Malformed),
-            (&["Bearer mF_9.B5f-4.1JqM"], "access_token", Presented::Malformed),
-            (&["Bearer a", "Bearer a"], "", Presented::Malformed),
-            (&["Bearer a", "Basic a"], "", Presented::Malformed),
-            (&["Basic a", "Bearer a"], "", Presented::Malformed),
-        ] {
-            assert_eq!(presented_token(lines.iter().map(|line| line.as_bytes()), query), expected, "{lines:?} {query}");
+    fn what_is_no_scope_does_not_come_into_the_header() {
+        let written = WwwAuthenticate::new("a", None);
+        for scope in ["", " ", "read\", error=\"x", "read\\", "read\r\nX: y", "read\u{1}", "ä", "read  write"] {
+            let header = written.header(Denial::InsufficientScope, scope).expect("a header");
+            let expected = written.header(Denial::InsufficientScope, "").expect("a header");
+            assert_eq!(header, expected, "{scope:?}");
+            assert!(!header.contains(", scope="), "{header}");
         }
     }
 

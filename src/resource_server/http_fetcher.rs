@@ -1,7 +1,8 @@
 //! Fetching a key set or metadata: a port, and the one backend, over HTTP.
 //!
 //! Refused are redirects, which could lead from https to somewhere else, an answer that takes too long, and one that is
-//! too large.
+//! too large. A proxy that the environment names (`HTTPS_PROXY`) is asked for https alone, of which it sees nothing: over
+//! plain http, which is for this machine, it could bring keys of its own.
 
 use std::error::Error;
 use std::iter;
@@ -9,7 +10,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH};
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,8 @@ const LARGEST: usize = 512 * 1024;
 #[derive(Debug, Clone)]
 pub struct HttpFetcher {
     client: reqwest::Client,
+    /// For plain http: asks no proxy.
+    direct: reqwest::Client,
     largest: usize,
 }
 
@@ -75,14 +78,20 @@ impl HttpFetcher {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn with_limits(timeout: Duration, largest: usize) -> Result<Self, FetchFailed> {
-        // No connection is kept: there are minutes between two fetches, and the runtime of this one may be gone by then.
-        let client = reqwest::Client::builder().timeout(timeout).redirect(redirect::Policy::none());
-        let client = client.pool_max_idle_per_host(0).build().map_err(failed)?;
-        Ok(Self { client, largest })
+        let builder = || {
+            let builder = reqwest::Client::builder().timeout(timeout).redirect(redirect::Policy::none());
+            // No connection is kept: there are minutes between two fetches, and the runtime of this one may be gone by then.
+            builder.pool_max_idle_per_host(0)
+        };
+        let client = builder().build().map_err(failed)?;
+        let direct = builder().no_proxy().build().map_err(failed)?;
+        Ok(Self { client, direct, largest })
     }
 
     async fn answer(&self, request: FetchRequest<'_>) -> Result<FetchAnswer, FetchFailed> {
-        let mut sent = self.client.get(request.url).header(ACCEPT, "application/json, application/jwk-set+json");
+        let url = Url::parse(request.url).map_err(|_| FetchFailed("this is no address".to_owned()))?;
+        let client = if url.scheme() == "http" { &self.direct } else { &self.client };
+        let mut sent = client.get(url).header(ACCEPT, "application/json, application/jwk-set+json");
         if let Some(etag) = request.if_none_match {
             sent = sent.header(IF_NONE_MATCH, etag);
         }
@@ -128,6 +137,7 @@ fn failed(error: reqwest::Error) -> FetchFailed {
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
+    use std::process::Command;
     use std::sync::mpsc::{self, Receiver};
 
     use super::*;
@@ -167,6 +177,20 @@ mod tests {
         assert_eq!(answer.cache_control.as_deref(), Some("public, max-age=9"));
         assert_eq!(answer.age.as_deref(), Some("3"));
         assert!(asked.recv().expect("a request").contains(&"if-none-match: \"a\"".to_owned()));
+    }
+
+    #[test]
+    fn plain_http_goes_through_no_proxy() {
+        // A test of its own process, for the environment is everybody's. Nothing listens at that port.
+        let mut tests = Command::new(std::env::current_exe().expect("this program"));
+        let this = "resource_server::http_fetcher::tests::status_validator_and_lifetime_come_with_the_body";
+        tests.args(["--exact", this]).env_remove("NO_PROXY").env_remove("no_proxy");
+        for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+            tests.env(name, "http://127.0.0.1:1");
+        }
+        let output = tests.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 
     #[tokio::test]

@@ -6,10 +6,12 @@
 //! | fresh (RFC 9111 §4.2) | uses it; in the last fifth of its time one of them has it fetched anew in the background |
 //! | stale | waits for a fetch; while the issuer is away uses the old one, and has another fetch tried in the background |
 //! | older than the bound | is refused until a fetch succeeds: the keys may have been taken back |
+//! | from the future, and the issuer is away | as older than the bound: the clock went back, so its age is not known |
 //! | missing | waits for a fetch |
 //!
 //! The set is behind an atomic pointer: a request takes no lock. A fetch is a task of its own, so that a client who hangs
-//! up ends no fetch that others wait for.
+//! up ends no fetch that others wait for. An answer without a key that can be used is a fetch that failed. A `kid` that is
+//! not there, which anybody can make up, costs no task while no fetch may begin and none is under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -77,12 +79,29 @@ pub(super) struct KeyCache {
     has_failed: AtomicBool,
     /// How many fetches have ended.
     ended: AtomicU64,
-    is_refreshing: AtomicBool,
+    is_refreshing: Arc<AtomicBool>,
+    is_flying: Arc<AtomicBool>,
     /// The address from the metadata, and when it was found. Held while a fetch is under way.
     flight: Mutex<Option<(SafeUrl, Timestamp)>>,
 }
 
 const NEVER: u64 = u64::MAX;
+
+/// A flag that is up; it goes down also where what it stands for is aborted or panics.
+struct Raised(Arc<AtomicBool>);
+
+impl Raised {
+    /// None where it is up already.
+    fn raise(flag: &Arc<AtomicBool>) -> Option<Self> {
+        (!flag.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(flag)))
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
 
 impl KeyCache {
     pub(super) fn new(
@@ -100,7 +119,8 @@ impl KeyCache {
             last_attempt: AtomicU64::new(NEVER),
             has_failed: AtomicBool::new(false),
             ended: AtomicU64::new(0),
-            is_refreshing: AtomicBool::new(false),
+            is_refreshing: Arc::default(),
+            is_flying: Arc::default(),
             flight: Mutex::new(None),
         }
     }
@@ -116,8 +136,11 @@ impl KeyCache {
 
     /// What may be done with a set at `now`.
     pub(super) fn state(&self, kept: &Kept, now: Timestamp) -> State {
-        // A clock that went back says nothing about the age.
-        let Some(age) = (now >= kept.fetched_at).then(|| now.since(kept.fetched_at)) else { return State::Stale };
+        if now < kept.fetched_at {
+            // A clock that went back says nothing about the age, so nothing says that the bound is kept.
+            return if self.has_failed.load(Ordering::Acquire) { State::Unusable } else { State::Stale };
+        }
+        let age = now.since(kept.fetched_at);
         if age < kept.lifetime / 5 * 4 {
             State::Fresh
         } else if age < kept.lifetime {
@@ -133,22 +156,25 @@ impl KeyCache {
 
     /// Has the set fetched anew without waiting, where that is not under way and may be tried.
     pub(super) fn refresh_in_background(self: &Arc<Self>, now: Timestamp) {
-        if self.may_try(Reason::Age, now) && !self.is_refreshing.swap(true, Ordering::AcqRel) {
-            let own = Arc::clone(self);
-            let refresh = async move {
-                own.fly(Reason::Age).await;
-                own.is_refreshing.store(false, Ordering::Release);
-            };
-            match tokio::runtime::Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(refresh)),
-                // Nobody could run it: the set becomes stale, and the next request waits for a fetch.
-                Err(_) => self.is_refreshing.store(false, Ordering::Release),
-            }
+        if !self.may_try(Reason::Age, now) {
+            return;
         }
+        // Without a runtime nobody could run it: the set becomes stale, and the next request waits for a fetch.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(refreshing) = Raised::raise(&self.is_refreshing) else { return };
+        let own = Arc::clone(self);
+        drop(runtime.spawn(async move {
+            own.fly(Reason::Age).await;
+            drop(refreshing);
+        }));
     }
 
     /// Waits until the set was fetched anew, by this call or another one, or may not be fetched now.
     pub(super) async fn refresh(self: &Arc<Self>, reason: Reason) {
+        // A fetch that may not begin is waited for only where it has begun.
+        if !self.may_try(reason, self.clock.now()) && !self.is_flying.load(Ordering::Acquire) {
+            return;
+        }
         let own = Arc::clone(self);
         match tokio::runtime::Handle::try_current() {
             // A task that was aborted, for its runtime ends, leaves what was there.
@@ -165,6 +191,8 @@ impl KeyCache {
         if self.ended.load(Ordering::Acquire) != seen || !self.may_try(reason, now) {
             return;
         }
+        // Before the attempt can be seen: whoever sees it finds it under way or ended.
+        let _flying = Raised::raise(&self.is_flying);
         self.last_attempt.store(now.as_millis(), Ordering::Release);
         let outcome = self.fetch(&mut location, now).await;
         self.has_failed.store(outcome.is_err(), Ordering::Release);
@@ -203,13 +231,14 @@ impl KeyCache {
         let refused = |why: String| FetchFailed(format!("{}: {why}", url.as_str()));
         let said = freshness::said(answer.cache_control.as_deref(), answer.age.as_deref());
         match (answer.status, previous) {
-            (200, _) => Ok(Kept {
-                keys: VerificationKeys::from_json(&answer.body).map_err(|why| refused(why.to_string()))?,
-                etag: answer.etag,
-                lifetime: said.unwrap_or(freshness::default()),
-                fetched_at: now,
-                url,
-            }),
+            (200, _) => {
+                let keys = VerificationKeys::from_json(&answer.body).map_err(|why| refused(why.to_string()))?;
+                if keys.is_empty() {
+                    return Err(refused("no key to verify with".to_owned()));
+                }
+                let lifetime = said.unwrap_or(freshness::default());
+                Ok(Kept { keys, etag: answer.etag, lifetime, fetched_at: now, url })
+            }
             // RFC 9110 §15.4.5.
             (304, Some(kept)) if kept.etag.is_some() => Ok(Kept {
                 keys: kept.keys.clone(),

@@ -9,7 +9,7 @@ use super::*;
 use crate::foundation::clock::ManualClock;
 use crate::keys::jwk::JwkSet;
 use crate::keys::signing_key::{SigningKey, generate};
-use crate::resource_server::http_fetcher::FetchAnswer;
+use crate::resource_server::http_fetcher::{FetchAnswer, FetchRequest, Fetching};
 use crate::resource_server::scripted::Script;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -249,6 +249,121 @@ async fn an_answer_that_is_no_key_set_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_set_without_a_key_that_can_be_used_replaces_none() {
+    for body in [json!({ "keys": [] }), json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "mac" }] })] {
+        let (api, key) = (Api::new(), key());
+        api.script.answer(FetchAnswer { body: body.to_string().into_bytes(), ..key_set(&[]) });
+        assert_eq!(api.is_good(&key).await, Err(VerifyError::KeysUnavailable));
+        assert!(!api.verifier.has_keys());
+        api.clock.advance(Duration::from_secs(5));
+        api.script.answer(key_set(&[&key]));
+        assert_eq!(api.is_good(&key).await, Ok(()));
+        // For its age, and for a key that nobody knows.
+        api.clock.advance(Duration::from_mins(15));
+        for _ in 0..2 {
+            api.script.answer(FetchAnswer { body: body.to_string().into_bytes(), ..key_set(&[]) });
+            assert_eq!(api.is_good(&key).await, Ok(()));
+            settle().await;
+            api.clock.advance(Duration::from_secs(30));
+        }
+        assert_eq!(api.fetches(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_304_is_no_answer_to_who_sent_no_validator() {
+    let (api, key) = (Api::new(), key());
+    api.script.answer(FetchAnswer { etag: None, ..key_set(&[&key]) });
+    assert_eq!(api.is_good(&key).await, Ok(()));
+    api.clock.advance(Duration::from_mins(15));
+    api.script.answer(FetchAnswer { status: 304, ..FetchAnswer::default() });
+    assert_eq!(api.is_good(&key).await, Ok(()));
+    // It was a fetch that failed: it is tried again.
+    api.clock.advance(Duration::from_secs(5));
+    assert_eq!(api.is_good(&key).await, Ok(()));
+    settle().await;
+    assert_eq!(api.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_made_up_kid_waits_for_nothing_while_no_fetch_may_begin() {
+    let (api, key) = (Api::new(), key());
+    api.script.answer(key_set(&[&key]));
+    assert_eq!(api.is_good(&key).await, Ok(()));
+    let stranger = self::key();
+    let token = sign(&stranger, &claims(NOW));
+    // No task is made: the first look at it brings the answer.
+    let mut refused = Box::pin(api.verifier.verify(&token));
+    let first = poll_fn(|context| Poll::Ready(refused.as_mut().poll(context))).await;
+    assert!(matches!(first, Poll::Ready(Err(UNKNOWN))), "{first:?}");
+    // A fetch that is under way may bring it.
+    api.clock.advance(Duration::from_secs(30));
+    let gate = api.script.hold();
+    api.script.answer(key_set(&[&key, &stranger]));
+    let verify = || {
+        let (verifier, token) = (api.verifier.clone(), token.clone());
+        tokio::spawn(async move { verifier.verify(&token).await.map(drop) })
+    };
+    let first = verify();
+    settle().await;
+    let second = verify();
+    settle().await;
+    assert!(!second.is_finished());
+    gate.notify_one();
+    assert_eq!((first.await.expect("no panic"), second.await.expect("no panic")), (Ok(()), Ok(())));
+    assert_eq!(api.fetches(), 2);
+}
+
+#[test]
+fn a_refresh_that_ends_with_its_runtime_is_not_the_last_one() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (api, key) = (Api::new(), key());
+    api.script.answer(key_set(&[&key]));
+    let first = runtime();
+    first.block_on(async {
+        assert_eq!(api.is_good(&key).await, Ok(()));
+        api.script.hold();
+        api.clock.advance(Duration::from_mins(12));
+        assert_eq!(api.is_good(&key).await, Ok(()));
+        settle().await;
+    });
+    assert_eq!(api.fetches(), 2);
+    drop(first);
+    runtime().block_on(async {
+        assert_eq!(api.is_good(&key).await, Ok(()));
+        settle().await;
+    });
+    assert_eq!(api.fetches(), 3);
+}
+
+/// Panics for every fetch but the first.
+struct Panicking(Script);
+
+impl Fetch for Panicking {
+    fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> Fetching<'a> {
+        let fetching = self.0.fetch(request);
+        assert!(self.0.asked().len() < 2, "a fault in a fetcher of somebody's own");
+        fetching
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_panics_is_not_the_last_one() {
+    let (clock, script, key) = (Arc::new(ManualClock::at(NOW)), Script::default(), key());
+    let builder = Verifier::builder(ISSUER, API).jwks_uri(KEYS).clock(Arc::clone(&clock) as _);
+    let verifier = builder.fetcher(Panicking(script.clone())).build().expect("a verifier");
+    script.answer(key_set(&[&key]));
+    let token = sign(&key, &claims(NOW));
+    assert!(verifier.verify(&token).await.is_ok());
+    clock.advance(Duration::from_mins(12));
+    for fetches in 2..5 {
+        assert!(verifier.verify(&token).await.is_ok());
+        settle().await;
+        assert_eq!(script.asked().len(), fetches);
+    }
+}
+
+#[tokio::test]
 async fn without_any_keys_nobody_is_let_in_and_the_issuer_is_not_flooded() {
     let (api, key) = (Api::new(), key());
     assert_eq!(api.verifier.prepare().await, Err(VerifyError::KeysUnavailable));
@@ -275,6 +390,25 @@ async fn a_clock_that_goes_back_stops_no_fetch() {
     api.script.answer(key_set(&[&key]));
     assert_eq!(api.is_good(&key).await, Ok(()));
     assert_eq!(api.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_while_the_issuer_is_away_voids_no_bound() {
+    let (api, key) = (Api::new(), key());
+    api.script.answer(key_set(&[&key]));
+    assert_eq!(api.is_good(&key).await, Ok(()));
+    api.clock.set(NOW.before(Duration::from_hours(1)));
+    assert_eq!(api.is_good(&key).await, Err(VerifyError::KeysUnavailable));
+    assert!(!api.verifier.has_keys());
+    // Back in the time of the set, its age is known again.
+    api.clock.set(NOW + Duration::from_mins(1));
+    assert!(api.verifier.has_keys());
+    assert_eq!(api.is_good(&key).await, Ok(()));
+    api.clock.set(NOW.before(Duration::from_hours(1)));
+    assert!(!api.verifier.has_keys());
+    api.clock.advance(Duration::from_secs(5));
+    api.script.answer(key_set(&[&key]));
+    assert_eq!(api.is_good(&key).await, Ok(()));
 }
 
 #[tokio::test]
@@ -330,9 +464,24 @@ async fn each_check_of_rfc_9068_section_4_refuses_by_itself() {
     }
     let not_allowed = api.verifier.verify(&sign(&rsa, &claims(NOW))).await.map(drop);
     assert_eq!(not_allowed, Err(JwsRefused::AlgorithmNotAllowed.into()));
-    let long = "a".repeat(LONGEST_TOKEN + 1);
-    assert_eq!(api.verifier.verify(&long).await.map(drop), Err(TokenRefused::TooLong.into()));
     assert_eq!(api.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_token_of_more_than_sixteen_kib_is_not_even_read() {
+    let (api, key) = (Api::new(), key());
+    api.script.answer(key_set(&[&key]));
+    let of_length = async |length: usize| {
+        let mut claims = claims(NOW);
+        claims["more"] = json!("");
+        let bare = sign(&key, &claims).len();
+        // Four letters for three.
+        claims["more"] = json!("m".repeat((length - bare) / 4 * 3));
+        api.verifier.verify(&sign(&key, &claims)).await.map(drop)
+    };
+    assert_eq!(of_length(LONGEST_TOKEN - 3).await, Ok(()));
+    assert_eq!(of_length(LONGEST_TOKEN + 8).await, Err(TokenRefused::TooLong.into()));
+    assert_eq!(api.verifier.verify(&"a".repeat(LONGEST_TOKEN + 1)).await.map(drop), Err(TokenRefused::TooLong.into()));
 }
 
 #[test]

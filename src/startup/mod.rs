@@ -7,6 +7,8 @@ mod listen;
 mod publications;
 mod reload;
 mod signals;
+#[cfg(test)]
+mod signer_elsewhere;
 mod store;
 mod watch;
 
@@ -197,6 +199,7 @@ impl Running {
             listen::stop_in_order(handles).await;
         });
         let (public, admin) = tokio::join!(self.public.server, self.admin.server);
+        // A reload that is under way notes which keys it publishes: before the end is noted, not after.
         drop(self.reloads);
         self.publications.end().await;
         // The threads of the servers may let go of the store after this one has ended the process.

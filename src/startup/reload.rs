@@ -211,6 +211,7 @@ pub(super) fn build_live(
         scope_descriptions: settings.scopes.into_iter().map(|(token, scope)| (token, scope.description)).collect(),
         clients: settings.clients,
         resources: settings.resources,
+        admin_scope: settings.server.admin_scope,
         trusted_proxies: settings.server.trusted_proxies,
         keys,
     })

@@ -12,7 +12,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode};
@@ -46,8 +46,11 @@ enum Occasion {
     Over,
 }
 
-/// The thread that loads the configuration again. It ends when this is dropped, after what it is doing.
-pub(super) struct ReloadThread(Sender<Occasion>);
+/// The thread that loads the configuration again. Dropping this waits for what it is doing, and ends it.
+pub(super) struct ReloadThread {
+    sender: Sender<Occasion>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl ReloadThread {
     /// Begins to watch. Without a watcher, which the operating system may refuse, it goes on and warns.
@@ -59,20 +62,23 @@ impl ReloadThread {
             guarded(|| watched.follow(&reloader));
             run(&reloader, &occasions, &mut watched);
         };
-        thread::Builder::new().name("jotsmith-reload".to_owned()).spawn(begin)?;
-        Ok(Self(sender))
+        let thread = thread::Builder::new().name("jotsmith-reload".to_owned()).spawn(begin)?;
+        Ok(Self { sender, thread: Some(thread) })
     }
 
     /// What asks for a reload.
     pub(super) fn asker(&self) -> Asker {
-        Asker(self.0.clone())
+        Asker(self.sender.clone())
     }
 }
 
 impl Drop for ReloadThread {
     fn drop(&mut self) {
         // It may have ended before, by a panic that is in the log.
-        let _ = self.0.send(Occasion::Over);
+        let _ = self.sender.send(Occasion::Over);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -1,21 +1,25 @@
-//! The recorder of the process: every counter and histogram of every room ends here, and is rendered for Prometheus.
+//! The recorder of the process: every counter, histogram and gauge of every room ends here, and is rendered for Prometheus.
 //!
 //! What each metric means stands in `docs/metrics.md`. No label takes a value that comes from outside, such as a client's
 //! identifier or a path: whoever sends requests could fill the memory with them.
 
 use std::sync::OnceLock;
 
-use metrics::{counter, describe_counter, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// The upper ends of the buckets for spans, in seconds: from what a signature takes to what a queue for passwords may.
 const SECONDS: [f64; 13] = [0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
+/// The upper ends of the buckets for a rewriting of the store, in seconds: it may have millions of records.
+const LONG_SECONDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
 /// The upper ends of the buckets for how many steps share one commit.
 const STEPS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-/// Every counter with its help, and with those of its values that are known before they happen: they are there as 0 from the start, for Prometheus sees no increase from nothing to one.
-const COUNTERS: [(&str, &str, Known); 8] = [
+/// Every counter with its help, and with those of its values that are known before they happen: they are there as 0 from
+/// the start, for Prometheus sees no increase from nothing to one.
+const COUNTERS: [(&str, &str, Known); 12] = [
     ("jotsmith_access_tokens_total", "Access tokens that were minted.", Known::Later),
     ("jotsmith_codes_issued_total", "Authorization codes that were given out.", Known::All),
     (
@@ -24,6 +28,11 @@ const COUNTERS: [(&str, &str, Known); 8] = [
         Known::All,
     ),
     ("jotsmith_http_requests_total", "Requests that were answered.", Known::Later),
+    (
+        "jotsmith_introspections_total",
+        "Questions about a token that were answered.",
+        Known::Values("active", &["true", "false"]),
+    ),
     (
         "jotsmith_logins_total",
         "Attempts to sign in.",
@@ -57,16 +66,46 @@ const COUNTERS: [(&str, &str, Known); 8] = [
         "Attempts to make what is written live.",
         Known::Values("outcome", &["loaded", "refused"]),
     ),
+    (
+        "jotsmith_revocations_total",
+        "What became of tokens that clients gave up.",
+        Known::Values("outcome", &["revoked", "already_over", "forgotten", "no_token", "other_client", "no_grant"]),
+    ),
+    (
+        "jotsmith_store_rewrites_total",
+        "Rewritings of the store's records, which give space back.",
+        Known::Values("outcome", &["done", "failed"]),
+    ),
+    ("jotsmith_store_syncs_total", "Syncs of the store's log to the disk.", Known::All),
 ];
 
 /// Every histogram, with its help and its buckets.
-const HISTOGRAMS: [(&str, &str, &[f64]); 3] = [
-    ("jotsmith_http_request_duration_seconds", "How long requests took.", &SECONDS),
-    ("jotsmith_store_batch_steps", "How many steps shared one commit of the store.", &STEPS),
-    ("jotsmith_store_commit_seconds", "How long a commit of the store took, with its sync.", &SECONDS),
+const HISTOGRAMS: [(&str, &str, &[f64], Known); 5] = [
+    ("jotsmith_http_request_duration_seconds", "How long requests took.", &SECONDS, Known::Later),
+    ("jotsmith_store_batch_steps", "How many steps shared one commit of the store.", &STEPS, Known::All),
+    ("jotsmith_store_commit_seconds", "How long a commit of the store took, with its sync.", &SECONDS, Known::All),
+    (
+        "jotsmith_store_rewrite_pause_seconds",
+        "How long requests waited for the switch to records that were written anew.",
+        &SECONDS,
+        Known::All,
+    ),
+    (
+        "jotsmith_store_rewrite_seconds",
+        "How long a rewriting of the store's records took, beside the requests.",
+        &LONG_SECONDS,
+        Known::All,
+    ),
 ];
 
-/// Which values of its label a counter has before anything is counted.
+/// Every gauge that a room sets by itself, with its help.
+const GAUGES: [(&str, &str); 3] = [
+    ("jotsmith_store_disk_bytes", "Bytes of the store's database on the disk."),
+    ("jotsmith_store_live_bytes", "Bytes of the store's live records."),
+    ("jotsmith_store_live_records", "Live records in the store."),
+];
+
+/// Which values of its label a metric has before anything is counted.
 enum Known {
     /// It has no label.
     All,
@@ -83,7 +122,7 @@ pub fn start() -> PrometheusHandle {
 }
 
 fn install() -> PrometheusHandle {
-    let builder = HISTOGRAMS.iter().fold(PrometheusBuilder::new(), |builder, (name, _, buckets)| {
+    let builder = HISTOGRAMS.iter().fold(PrometheusBuilder::new(), |builder, (name, _, buckets, _)| {
         let matcher = Matcher::Full((*name).to_owned());
         builder.set_buckets_for_metric(matcher, buckets).expect("there are buckets")
     });
@@ -104,8 +143,15 @@ fn install() -> PrometheusHandle {
             Known::Later => {}
         }
     }
-    for (name, help, _) in HISTOGRAMS {
+    for (name, help, _, known) in HISTOGRAMS {
         describe_histogram!(name, help);
+        if let Known::All = known {
+            // To have it is enough: it is shown with nothing in it.
+            let _ = histogram!(name);
+        }
+    }
+    for (name, help) in GAUGES {
+        describe_gauge!(name, help);
     }
     handle
 }

@@ -1,7 +1,7 @@
 //! The audience of an access token: which protected resources it is for (RFC 8707, RFC 9068 §3).
 //!
-//! A grant may be for any number of resources; one token is for several only where each would get the same token by
-//! itself.
+//! A grant may be for any number of resources; one token is for several only where they agree on its lifetime and its
+//! algorithm. Its scope is what each of them understands (`granted_scope`).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -45,6 +45,10 @@ pub struct ProtectedResources {
 #[error("resource {0} is registered twice (a lone slash after the host makes no difference)")]
 pub struct DuplicateResource(pub ResourceIndicator);
 
+/// What a client does that wants more than one access token gives.
+pub(super) const ASK_FOR_EACH: &str =
+    "One access token cannot be for all of these resources. Ask for each with a token request of its own.";
+
 /// Why no audience can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AudienceRefused {
@@ -75,10 +79,7 @@ impl From<AudienceRefused> for OAuthError {
     fn from(reason: AudienceRefused) -> Self {
         let (code, description) = match reason {
             AudienceRefused::NothingLeft => (ErrorCode::InvalidGrant, "The grant is not usable any more."),
-            AudienceRefused::Unlike => (
-                ErrorCode::InvalidTarget,
-                "One access token cannot be for all of these resources. Ask for each with a token request of its own.",
-            ),
+            AudienceRefused::Unlike => (ErrorCode::InvalidTarget, ASK_FOR_EACH),
             // RFC 8707 §2: invalid_target covers missing, malformed, unknown and not permitted alike.
             _ => (
                 ErrorCode::InvalidTarget,
@@ -157,6 +158,11 @@ impl ProtectedResources {
         self.by_identifier.get(identifier)
     }
 
+    /// Whether it is the one that is meant when none is named.
+    pub fn is_default(&self, identifier: &ResourceIndicator) -> bool {
+        self.default.identifier == *identifier
+    }
+
     /// Every resource, in no order, the default one among them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ProtectedResource>> {
         self.by_identifier.values()
@@ -191,7 +197,8 @@ fn named<'a>(requested: impl IntoIterator<Item = &'a str>) -> Result<Vec<Resourc
     Ok(named)
 }
 
-/// What one access token is for: at least one resource, and several only where each would get the same token by itself.
+/// What one access token is for: at least one resource, and several only where their tokens live equally long and are signed
+/// alike.
 ///
 /// Serialized as the claim `aud` (RFC 7519 §4.1.3): a string for one, an array for several, as they are registered.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use crate::clients::Client;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::scope::Scope;
 
-use super::audience::ProtectedResource;
+use super::audience::{ASK_FOR_EACH, ProtectedResource};
 
 /// Why a request gets no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,12 +27,16 @@ pub enum ScopeRefused {
     /// The resources understand none of it.
     #[error("no resource that is asked for has any of this scope")]
     NotOfResource,
+    /// Each of the resources understands some of it, and no part is understood by all.
+    #[error("no part of this scope means something to every resource, so one token cannot be for all of them")]
+    NothingInCommon,
 }
 
 impl From<ScopeRefused> for OAuthError {
     fn from(reason: ScopeRefused) -> Self {
         match reason {
             ScopeRefused::NothingLeft => Self::new(ErrorCode::InvalidGrant, "The grant is not usable any more."),
+            ScopeRefused::NothingInCommon => Self::new(ErrorCode::InvalidTarget, ASK_FOR_EACH),
             _ => {
                 Self::new(ErrorCode::InvalidScope, "The requested scope is unknown, malformed or more than may be had.")
             }
@@ -48,7 +52,8 @@ pub fn requested_scope(client: &Client, requested: Option<&str>) -> Result<Scope
     if scope.is_subset_of(&client.scope) { Ok(scope) } else { Err(ScopeRefused::BeyondClient) }
 }
 
-/// The part of `scope` that means something to any of the resources. Some must be left when there was any.
+/// The part of `scope` that means something to any of the resources: what may be granted for them together, while a token
+/// gets its part by [`scope_of_token`]. Some must be left when there was any.
 pub fn scope_of_resources(scope: &Scope, resources: &[Arc<ProtectedResource>]) -> Result<Scope, ScopeRefused> {
     let understood = || resources.iter().map(|resource| resource.scope.as_ref());
     if understood().any(|own| own.is_none_or(|own| scope.is_subset_of(own))) {
@@ -57,6 +62,16 @@ pub fn scope_of_resources(scope: &Scope, resources: &[Arc<ProtectedResource>]) -
     let narrowed: Scope =
         scope.tokens().filter(|token| understood().flatten().any(|own| own.contains(token))).collect();
     if narrowed.is_empty() && !scope.is_empty() { Err(ScopeRefused::NotOfResource) } else { Ok(narrowed) }
+}
+
+/// The part of `scope` that a token for all of these resources may have: what means something to each of them. Else naming
+/// one more resource would bring scope to the others that is none of theirs (RFC 8707 §2.2, RFC 9068 §5).
+pub fn scope_of_token(scope: &Scope, resources: &[Arc<ProtectedResource>]) -> Result<Scope, ScopeRefused> {
+    let of_any = scope_of_resources(scope, resources)?;
+    let is_of_each =
+        |token: &&str| resources.iter().all(|resource| resource.scope.as_ref().is_none_or(|own| own.contains(token)));
+    let of_each: Scope = of_any.tokens().filter(is_of_each).collect();
+    if of_each.is_empty() && !of_any.is_empty() { Err(ScopeRefused::NothingInCommon) } else { Ok(of_each) }
 }
 
 /// The scope of a token that comes from a grant: what is asked for, or all that was `granted`, cut to what the client and
@@ -74,9 +89,9 @@ pub fn scope_of_grant(
     if !asked.is_subset_of(granted) {
         return Err(ScopeRefused::BeyondGrant);
     }
-    let allowed = scope_of_resources(&asked.intersection(&client.scope), resources);
-    match allowed {
+    match scope_of_token(&asked.intersection(&client.scope), resources) {
         Ok(scope) if !scope.is_empty() || asked.is_empty() => Ok(scope),
+        Err(ScopeRefused::NothingInCommon) => Err(ScopeRefused::NothingInCommon),
         _ => Err(ScopeRefused::NothingLeft),
     }
 }

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | forged, expired, of a killed key | any |
 //! | its client is not registered any more | any |
-//! | its person has no account any more | with a grant |
+//! | its person has no account any more | with a person |
 //! | its grant is revoked, or not there | with a grant |
 //! | its grant is over, or a refresh token of another generation is the good one | refresh tokens |
 //! | its client may not refresh any more | refresh tokens |
@@ -176,7 +176,7 @@ async fn refresh_token(handle: Handle, client: &Client, ports: &IntrospectionPor
         // One that would be taken as a retry is spent all the same.
         Some(NotActive::OtherGeneration)
     } else {
-        no_account(&grant, ports).await?
+        no_account(&grant.subject, ports).await?
     };
     Ok(reason.map_or_else(|| Ok(of_refresh_token(&grant, ports.tokens.issuer)), Err))
 }
@@ -210,9 +210,14 @@ async fn access_token(token: PresentedAccessToken, client: &Client, ports: &Intr
         if grant.revoked_at.is_some() {
             return Ok(Err(NotActive::Revoked));
         }
-        if let Some(reason) = no_account(&grant, ports).await? {
-            return Ok(Err(reason));
-        }
+    }
+    // Of a token that no person stands behind, the subject is the client, and there is no time at which it signed in.
+    let has_person = token.claims.contains_key("auth_time");
+    if has_person
+        && let Some(subject) = token.claims.get("sub").and_then(Value::as_str)
+        && let Some(reason) = no_account(subject, ports).await?
+    {
+        return Ok(Err(reason));
     }
     let mut members = token.claims;
     // After everything else: a claim that a configuration adds may have this name.
@@ -226,7 +231,7 @@ fn is_audience(client: &Client, audience: &[String], resources: &ProtectedResour
     resources.into_iter().any(|resource| resource.introspected_by.contains(&client.id))
 }
 
-async fn no_account(grant: &Grant, ports: &IntrospectionPorts<'_>) -> Result<Option<NotActive>, OAuthError> {
-    let account = ports.directory.by_subject(&grant.subject).await?;
+async fn no_account(subject: &str, ports: &IntrospectionPorts<'_>) -> Result<Option<NotActive>, OAuthError> {
+    let account = ports.directory.by_subject(subject).await?;
     Ok(account.is_none().then_some(NotActive::NoAccount))
 }

@@ -46,6 +46,61 @@ pub struct CountedGrants {
     pub reached: Option<Uuid>,
 }
 
+/// Whose grants are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// All that a person has allowed.
+    Subject(Arc<str>),
+    /// All that a client was allowed.
+    Client(Arc<str>),
+    /// What this person has allowed this client.
+    SubjectAtClient {
+        /// The person.
+        subject: Arc<str>,
+        /// The client.
+        client_id: Arc<str>,
+    },
+}
+
+impl Whose {
+    /// Those of a subject, of a client, or of both together; none: nobody is named.
+    pub fn of(subject: Option<Arc<str>>, client_id: Option<Arc<str>>) -> Option<Self> {
+        match (subject, client_id) {
+            (Some(subject), Some(client_id)) => Some(Self::SubjectAtClient { subject, client_id }),
+            (Some(subject), None) => Some(Self::Subject(subject)),
+            (None, Some(client_id)) => Some(Self::Client(client_id)),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether a grant or a code of this subject and this client is meant.
+    pub fn has(&self, of_subject: &str, of_client: &str) -> bool {
+        match self {
+            Self::Subject(subject) => **subject == *of_subject,
+            Self::Client(client_id) => **client_id == *of_client,
+            Self::SubjectAtClient { subject, client_id } => **subject == *of_subject && **client_id == *of_client,
+        }
+    }
+}
+
+/// One slice of a search for grants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundGrants {
+    /// Those of the slice that are meant, in the order of their ids.
+    pub grants: Vec<Grant>,
+    /// Where the next slice goes on; none: this was the last.
+    pub reached: Option<Uuid>,
+}
+
+/// What was taken back at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Grants that were revoked, and might still have been used.
+    pub grants: u64,
+    /// Codes that were removed before anybody redeemed them.
+    pub codes: u64,
+}
+
 /// A store of grants.
 pub trait GrantStore: Send + Sync {
     /// Keeps a grant that came from no code.
@@ -69,4 +124,12 @@ pub trait GrantStore: Send + Sync {
         after: Option<Uuid>,
         limit: usize,
     ) -> Stored<'_, CountedGrants>;
+
+    /// Looks for grants among up to `limit` after the one of the id `after`, revoked or not; none: all are meant.
+    fn find_grants(&self, whose: Option<Whose>, after: Option<Uuid>, limit: usize) -> Stored<'_, FoundGrants>;
+
+    /// Revokes the grants and removes the codes that are there when it begins, a few in each atomic step. What becomes a
+    /// grant meanwhile is revoked too. Where it is broken off, those steps that were made stay made, and it can be
+    /// repeated.
+    fn revoke_where(&self, whose: Whose, now: Timestamp) -> Stored<'_, TakenBack>;
 }

@@ -76,7 +76,9 @@ fn failure(outcome: Outcome) -> String {
 
 #[test]
 fn what_is_added_changed_and_removed_is_named_in_every_list() {
-    const SCOPE: &str = "[scopes.read]\ndescription = { en = \"Read\" }\n";
+    // Both, for a scope that nothing speaks of is warned of.
+    const SCOPE: &str = "[scopes.read]\ndescription = { en = \"Read\" }\n\
+                         [scopes.write]\ndescription = { en = \"Write\" }\n";
     let asked = Asked::start(&(machine() + &public_client("goes") + SCOPE));
     // The keys that the start has made, and the order and place of what stands there, make no difference.
     assert_eq!(asked.diff(&(public_client("goes") + SCOPE + &machine())), asked.nothing());

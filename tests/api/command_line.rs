@@ -12,7 +12,7 @@ use crate::harness::program::{self, Outcome};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, Site, TestServer, machine};
 
 /// Every command.
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["serve"],
     &["demo"],
@@ -29,6 +29,9 @@ const COMMANDS: [&[&str]; 16] = [
     &["user", "hash-password"],
     &["token"],
     &["token", "verify"],
+    &["grants"],
+    &["grants", "list"],
+    &["grants", "revoke"],
 ];
 
 fn run(site: &Site, arguments: &[&str]) -> Outcome {
@@ -76,6 +79,7 @@ fn a_command_that_is_called_wrongly_exits_with_2_and_says_how_it_is_called() {
         &["keys", "generate"],
         &["keys", "generate", "--algorithm", "HS256"],
         &["demo", "--port", "70000"],
+        &["grants", "revoke"],
     ] {
         let Outcome { code, stdout, stderr } = run(&site, arguments);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");

@@ -117,7 +117,7 @@ async fn what_is_asked_for_is_what_the_token_allows() {
         (
             ask.clone().and("resource", "https://write.example.com").and("resource", API),
             json!(["https://write.example.com", API]),
-            "read write",
+            "write",
             "300",
         ),
         (ask.clone().and("resource", "https://quick.example.com"), json!("https://quick.example.com"), "read", "60"),

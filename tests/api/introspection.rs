@@ -285,8 +285,12 @@ async fn a_key_that_is_published_verifies_and_one_that_was_killed_does_not() {
     // The old one retires: it signs no more, and still verifies.
     assert!(server.is_active(API_SERVER, &by_old).await);
     assert!(server.is_active(API_SERVER, &by_new).await);
-    // It leaked, and was taken out.
-    server.reload(&(config + &new.entry)).await.expect("a good configuration");
+    // It leaked: its tokens are in use, so that it goes only where it is said that it was killed.
+    let without = config + &new.entry;
+    server.reload(&without).await.expect_err("tokens of the old key are in use");
+    assert!(server.is_active(API_SERVER, &by_old).await);
+    let killed = format!("{without}[[keys.killed]]\nkid = \"{}\"\n", old.kid);
+    server.reload(&killed).await.expect("a good configuration");
     assert!(!server.is_active(API_SERVER, &by_old).await);
     assert!(server.is_active(API_SERVER, &by_new).await);
     // Nobody revokes with what it signs either.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use jotsmith::foundation::clock::{Clock as _, SystemClock};
 use jotsmith::keys::algorithm::Algorithm;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::people::{WEB, people};
-use crate::harness::program::{self, Outcome};
+use crate::harness::program::{self, Outcome, Running};
 use crate::harness::requests::{ask_of_web, redemption, refresh};
 use crate::harness::{START, Site, TestServer, header, machine};
 
@@ -66,7 +67,12 @@ async fn a_rotation_changes_the_key_by_the_clock_and_a_restart_in_it_changes_not
     let planned = done(&server.site, &["rotate", "--dry-run"]);
     assert!(planned.contains("Nothing was changed"), "{planned}");
     let said = done(&server.site, &["rotate"]);
-    for part in ["follows first-es256.pem", "now: the new key is in the key set", "in 1day: the new key signs"] {
+    for part in [
+        "follows first-es256.pem",
+        "now: the new key is in the key set",
+        "in 1day: the new key signs",
+        "in 1day 22m: the old key leaves",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     let before = content(&server.site);
@@ -97,7 +103,9 @@ async fn a_rotation_changes_the_key_by_the_clock_and_a_restart_in_it_changes_not
 async fn whatever_was_sealed_survives_a_rotation_of_the_sealing_key_and_a_restart_in_it() {
     let mut server = server(&people());
     let asked = ask_of_web();
-    done(&server.site, &["rotate", "--sealing"]);
+    let said = done(&server.site, &["rotate", "--sealing"]);
+    // A day until it seals, ninety for a consent, and the margins.
+    assert!(said.contains("in 91days 17m: the old key has nothing left to open"), "{said}");
     server.clock.set(SystemClock.now() + Duration::from_secs(1));
     server.reload(&people()).await.expect("a good change");
     server.advance(DAY.saturating_sub(Duration::from_secs(20)));
@@ -139,6 +147,14 @@ fn a_rotation_that_verifiers_could_not_follow_is_refused_with_the_least_time() {
     assert!(said.contains("jotsmith keys generate"), "{said}");
     assert_eq!(keys(&server.site, &["rotate", "--sign-in", "soon"]).code, Some(2));
     assert_eq!(keys(&server.site, &["rotate", "--sealing", "--algorithm", "ES256"]).code, Some(2));
+}
+
+#[test]
+fn the_old_key_stays_for_the_longest_token_of_any_resource() {
+    let resource = "[[resources]]\nidentifier = \"https://slow.example.com\"\naccess_token_lifetime = \"2h\"\n";
+    let server = server(&format!("{}{resource}", machine()));
+    let said = done(&server.site, &["rotate"]);
+    assert!(said.contains("in 1day 2h 17m: the old key leaves the key set"), "{said}");
 }
 
 #[test]
@@ -273,11 +289,40 @@ async fn a_key_is_not_taken_out_while_its_tokens_are_in_use() {
 }
 
 #[test]
+fn a_server_that_was_stopped_does_not_start_without_the_key_of_its_tokens_and_one_that_crashed_warns() {
+    for crashes in [false, true] {
+        let site = Site::new();
+        let (old, new) = (site.add_key(Algorithm::Es256), site.add_key(Algorithm::Es256));
+        site.write_config(&(machine() + &old.entry));
+        let (serving, _) = Running::serve(&site);
+        if crashes {
+            drop(serving);
+        } else {
+            serving.signal(Signal::TERM);
+            assert!(serving.end().0.success());
+        }
+        site.write_config(&(machine() + &new.entry));
+        let mut next = Running::start(site.folder(), &["serve", "--config", "config.toml"]);
+        let said = next.wait_for_log("goes while tokens that it signed are in use");
+        assert!(said.contains(&old.kid), "{said}");
+        if crashes {
+            // It may have stopped long ago.
+            next.wait_for_log("\"serving\"");
+        } else {
+            assert_eq!(next.end().0.code(), Some(1));
+        }
+    }
+}
+
+#[test]
 fn the_list_is_in_words_and_has_the_sealing_keys() {
     let server = server(&machine());
+    let on_paper = "signs with it later: its log says from when";
+    assert!(!done(&server.site, &["list"]).contains(on_paper), "the only key is never held back");
     done(&server.site, &["rotate"]);
     let listed = done(&server.site, &["list"]);
     for part in [
+        on_paper,
         "signing: signs new tokens; from ",
         "published: is in the key set and does not sign yet",
         "sealing",

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod admin;
 mod audience;
 mod authorization_requests;
 mod check_diff;
@@ -43,5 +44,7 @@ mod signals;
 mod store;
 mod token_errors;
 mod token_verify;
+mod two_servers;
 mod unfamiliar_clients;
 mod worked_examples;
+mod zero_failed_verifications;

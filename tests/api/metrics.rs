@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use jotsmith::foundation::clock::Timestamp;
+use jotsmith::foundation::random::OsRandom;
 use jotsmith::keys::algorithm::Algorithm;
+use jotsmith::keys::sealing_files;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::Value;
 
@@ -116,6 +119,7 @@ async fn the_document_names_every_metric_and_the_server_has_each_of_them() {
         hour(1),
         hour(2)
     );
+    let keys = keys + &sealing_keys(&site, hour(1));
     let server = TestServer::start_at(site, &(people() + &keys));
     // All that a server does: the pages, a code, its tokens, a refresh, errors, every document, a reload.
     let mut browser = server.browser();
@@ -140,6 +144,44 @@ async fn the_document_names_every_metric_and_the_server_has_each_of_them() {
     }
     let missing: Vec<_> = documented.keys().filter(|name| !shown.contains_key(*name)).collect();
     assert!(missing.is_empty(), "docs/metrics.md names what the server does not have: {missing:?}");
+}
+
+/// Two sealing keys, of which the second takes over then.
+fn sealing_keys(site: &Site, then: Timestamp) -> String {
+    for name in ["first.seal", "second.seal"] {
+        sealing_files::generate(&site.folder().join("keys").join(name), &OsRandom).expect("a key");
+    }
+    let second = format!("[[keys.sealing]]\nfile = \"second.seal\"\nsign_from = \"{then}\"\n");
+    format!("[[keys.sealing]]\nfile = \"first.seal\"\n{second}")
+}
+
+#[tokio::test]
+async fn the_next_change_of_a_sealing_key_is_shown_as_it_is_now() {
+    let site = Site::new();
+    let keys = sealing_keys(&site, START + Duration::from_hours(1));
+    let server = TestServer::start_at(site, &(machine() + &keys));
+    let changes = |metrics: &Metrics| {
+        let mut changes: Vec<(String, String)> = Vec::new();
+        for line in metrics.0.lines() {
+            let Some(rest) = line.strip_prefix("jotsmith_sealing_key_next_change_seconds{id=\"") else { continue };
+            let (_, labels) = rest.split_once("\",").expect("more labels");
+            let (labels, value) = labels.rsplit_once(' ').expect("a value");
+            changes.push((labels.to_owned(), value.to_owned()));
+        }
+        changes.sort();
+        changes
+    };
+    let change =
+        |state: &str, next: &str, value: &str| (format!("state=\"{state}\",next=\"{next}\"}}"), value.to_owned());
+    let before = Metrics::of(&server).await;
+    assert_eq!(before.value("jotsmith_sealing_keys{state=\"signing\"}"), Some(1.0), "{}", before.0);
+    server.advance(Duration::from_mins(50));
+    let near = changes(&Metrics::of(&server).await);
+    assert!(near.contains(&change("signing", "retiring", "600")), "{near:?}");
+    server.advance(Duration::from_mins(20));
+    let after = Metrics::of(&server).await;
+    assert_eq!(after.value("jotsmith_sealing_keys{state=\"signing\"}"), Some(1.0), "{}", after.0);
+    assert!(changes(&after).iter().all(|(labels, _)| !labels.contains("signing")), "{}", after.0);
 }
 
 #[test]
@@ -271,8 +313,8 @@ async fn keys_and_configuration_are_shown_as_they_are_now() {
     let metrics = Metrics::of(&server).await;
     assert_eq!(metrics.value("jotsmith_config_last_reload_successful"), Some(0.0));
     assert!((loaded(&metrics) - first).abs() < f64::EPSILON, "nothing was loaded");
-    // Without the old key: it is gone from the list at once.
-    let alone = new.entry.clone();
+    // Without the old key, which was killed: it is gone from the list at once.
+    let alone = format!("{}[[keys.killed]]\nkid = \"{}\"\n", new.entry, old.kid);
     server
         .reload(
             &(machine()

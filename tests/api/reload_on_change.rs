@@ -142,6 +142,23 @@ async fn a_new_file_that_an_include_matches_is_live_and_its_folder_may_be_new_to
 }
 
 #[tokio::test]
+async fn a_folder_that_takes_the_place_of_another_is_watched_in_its_place() {
+    let site = Site::new();
+    let folder = site.folder().to_owned();
+    fs::create_dir(folder.join("clients.d")).expect("a folder");
+    let server = TestServer::start_at(site, &format!("include = [\"clients.d/*.toml\"]\n{}", machine()));
+    becomes_live(&server, |folder| {
+        fs::create_dir(folder.join("next.d")).expect("a folder");
+        fs::write(folder.join("next.d/a.toml"), client("a")).expect("a file");
+        fs::rename(folder.join("clients.d"), folder.join("old.d")).expect("renamed");
+        fs::rename(folder.join("next.d"), folder.join("clients.d")).expect("renamed");
+    })
+    .await;
+    becomes_live(&server, |folder| fs::write(folder.join("clients.d/b.toml"), client("b")).expect("a file")).await;
+    assert!(lets_in(&server, "a").await && lets_in(&server, "b").await);
+}
+
+#[tokio::test]
 async fn a_secret_in_a_file_of_its_own_is_watched() {
     let site = Site::new();
     let secret = |text: &str| ClientSecretHash::of_generated(text.as_bytes());

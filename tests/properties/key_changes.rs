@@ -257,6 +257,89 @@ fn a_plain_rotation_is_in_reach_of_the_property() {
     assert_eq!(signing(minute(16)), Some("1".to_owned()));
 }
 
+/// What chance meets too seldom: old values that are larger than the new ones, across reloads and restarts.
+mod on_purpose {
+    use super::*;
+
+    fn sole(jwks_max_age: u32, lifetime: u32) -> Configuration {
+        Configuration { entries: vec![(0, [None; 3])], jwks_max_age, lifetime }
+    }
+
+    /// The same with a key 1 that is published and signs at these minutes.
+    fn followed(published: u32, signs: u32, jwks_max_age: u32, lifetime: u32) -> Configuration {
+        let entries = vec![(0, [None; 3]), (1, [Some(published), Some(signs), None])];
+        Configuration { entries, jwks_max_age, lifetime }
+    }
+
+    /// The first minute in which key 1 signs, after all of it was accepted.
+    fn begins(first: &Configuration, events: &[(u32, Event)]) -> u32 {
+        let seen = served_through(first, events);
+        assert_eq!(seen.len(), events.len() + 1, "all is accepted");
+        check(&seen).expect("all is verified");
+        let ring = &seen.last().expect("the last one").ring;
+        let signs = |at: &u32| ring.listing(minute(*at)).any(|key| key.state == KeyState::Signing && key.kid == "1");
+        (0..100).find(signs).expect("it signs some day")
+    }
+
+    /// How many configurations were live.
+    fn accepted(first: &Configuration, events: &[(u32, Event)]) -> usize {
+        let seen = served_through(first, events);
+        check(&seen).expect("all is verified");
+        seen.len()
+    }
+
+    #[test]
+    fn a_new_key_waits_for_the_sets_of_before_that_are_kept_for_longer() {
+        // Published at 10: a set of before is kept until 29, whatever is said now.
+        let next = || followed(10, 12, 1, 3);
+        assert_eq!(begins(&sole(19, 3), &[(10, Event::Reload(next()))]), 30);
+        assert_eq!(begins(&sole(19, 3), &[(10, Event::Restart(next(), 0))]), 30);
+        assert_eq!(begins(&sole(19, 3), &[(10, Event::Crash(next(), 0))]), 30);
+    }
+
+    #[test]
+    fn the_sets_of_before_are_remembered_over_the_next_change_too() {
+        // The last set of 19 minutes is of minute 5.
+        let (first, shorter, next) = (sole(19, 3), Event::Reload(sole(1, 3)), || followed(6, 8, 1, 3));
+        assert_eq!(begins(&first, &[(5, shorter.clone()), (1, Event::Reload(next()))]), 25);
+        assert_eq!(begins(&first, &[(5, shorter.clone()), (1, Event::Restart(next(), 0))]), 25);
+        assert_eq!(begins(&first, &[(5, shorter), (1, Event::Crash(next(), 0))]), 25);
+    }
+
+    #[test]
+    fn a_key_that_is_heard_of_late_waits_for_the_age_that_is_said_now() {
+        // On paper it is published from minute 0 on.
+        assert_eq!(begins(&sole(1, 3), &[(10, Event::Reload(followed(0, 20, 19, 3)))]), 30);
+    }
+
+    #[test]
+    fn a_key_stays_for_the_tokens_that_were_issued_with_the_lifetime_of_before() {
+        let shorter = Event::Reload(sole(1, 1));
+        let mut goes = followed(11, 13, 1, 1);
+        goes.entries[0].1[2] = Some(15);
+        // Tokens of minute 10 live until minute 29.
+        let first = sole(1, 19);
+        assert_eq!(accepted(&first, &[(10, shorter.clone()), (1, Event::Reload(goes.clone()))]), 2);
+        let crash = Event::Crash(sole(1, 1), 0);
+        assert_eq!(accepted(&first, &[(10, shorter.clone()), (1, crash), (0, Event::Reload(goes.clone()))]), 3);
+        let restart = Event::Restart(sole(1, 1), 0);
+        assert_eq!(accepted(&first, &[(10, shorter), (1, restart), (0, Event::Reload(goes))]), 3);
+    }
+
+    #[test]
+    fn a_key_may_be_left_out_a_minute_after_its_last_token() {
+        let alone = Configuration { entries: vec![(1, [None; 3])], jwks_max_age: 5, lifetime: 3 };
+        // Replaced at minute 16, and the last token ends at 19.
+        let left_out_at = |at: u32| {
+            accepted(
+                &sole(5, 3),
+                &[(10, Event::Reload(followed(10, 16, 5, 3))), (at - 10, Event::Reload(alone.clone()))],
+            )
+        };
+        assert_eq!((left_out_at(19), left_out_at(20)), (2, 3));
+    }
+}
+
 #[test]
 fn a_model_in_which_a_key_signs_too_soon_is_seen() {
     let sole = |key| Configuration { entries: vec![(key, [None; 3])], jwks_max_age: 5, lifetime: 3 };

@@ -29,13 +29,14 @@ const MOST_NAMES: usize = 100;
 const CLIENTS: &str = "clients";
 
 /// The lists that are compared, and what one of each is called.
-const LISTS: [(&str, &str); 7] = [
+const LISTS: [(&str, &str); 8] = [
     (CLIENTS, "clients"),
     ("users", "users"),
     ("resources", "resources"),
     ("scopes", "scopes"),
     ("keys.signing", "signing keys"),
     ("keys.sealing", "sealing keys"),
+    ("keys.killed", "killed keys"),
     (SETTINGS, "settings"),
 ];
 

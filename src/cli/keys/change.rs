@@ -154,14 +154,24 @@ pub(super) fn times_to_write(lifecycle: &Lifecycle) -> String {
     lines.join("\n")
 }
 
+/// What is said after a change.
+pub(super) const LOAD_IT: &str =
+    "Every server loads this when it sees the file change; kill -HUP asks it to, where it cannot see it.";
+
 /// A moment and how far it is away: `2026-11-22T12:00:00Z, in 1day`.
 pub(super) fn when(at: Timestamp, now: Timestamp) -> String {
-    let seconds = Duration::from_secs(at.as_seconds().saturating_sub(now.as_seconds()));
+    const DAY: u64 = 24 * 60 * 60;
+    let seconds = at.as_seconds().saturating_sub(now.as_seconds());
     // Nobody wants to know the seconds of a day.
-    let rounded = if seconds > Duration::from_hours(1) {
-        Duration::from_secs(seconds.as_secs().div_ceil(60) * 60)
-    } else {
-        seconds
+    let rounded = if seconds > 60 * 60 { seconds.div_ceil(60) * 60 } else { seconds };
+    // Months are no measure: they are not equally long.
+    let (days, rest) = (rounded / DAY, rounded % DAY);
+    let days = match days {
+        0 => None,
+        1 => Some("1day".to_owned()),
+        more => Some(format!("{more}days")),
     };
-    if rounded.is_zero() { format!("{at}, now") } else { format!("{at}, in {}", humantime::format_duration(rounded)) }
+    let rest = (rest > 0).then(|| humantime::format_duration(Duration::from_secs(rest)).to_string());
+    let words: Vec<_> = days.into_iter().chain(rest).collect();
+    if words.is_empty() { format!("{at}, now") } else { format!("{at}, in {}", words.join(" ")) }
 }

@@ -13,7 +13,7 @@ use crate::keys::rotation::{self, Removal, Successor};
 use crate::keys::schedule::{KeyState, Lifecycle};
 use crate::startup;
 
-use super::change::{NewKey, Which, lock, times_to_write};
+use super::change::{LOAD_IT, NewKey, Which, lock, times_to_write};
 
 /// Take a key that has leaked, signing or sealing, out of the schedule at once, so that it can never come back. Without
 /// --yes it says what that breaks, and changes nothing.
@@ -93,9 +93,7 @@ impl Kill {
         if let Some(made) = made {
             println!("The new key is {} ({}).", made.name, made.file);
         }
-        println!(
-            "Load the configuration on every server now: kill -HUP, or a restart. The file {file} is still there: delete it when you have looked into the leak."
-        );
+        println!("{LOAD_IT} The file {file} is still there: delete it when you have looked into the leak.");
         Ok(())
     }
 }

@@ -1,4 +1,7 @@
 //! `jotsmith keys list`: every configured key, what it does now and what it does next.
+//!
+//! It shows the configuration. What a server has published it alone knows, and its store is locked while it runs: so this
+//! says that a key may be held back, and where a server says that it does.
 
 use std::fmt::Write as _;
 
@@ -13,7 +16,12 @@ use crate::startup;
 
 use super::change::when;
 
-/// List every configured key, signing and sealing: what it does now, and what it does next.
+/// What a running server may do otherwise: it holds back a key of which it heard late.
+const ON_PAPER: &str = "These are the configured times. A server that heard of a key after its publish_at signs with it later: its log says from \
+when, and its metric jotsmith_signing_key_next_change_seconds how long that is.";
+
+/// List every configured key, signing and sealing: what it does now, and what it does next. The times are those of the
+/// configuration; a server that heard of a key late may sign with it later, and says so in its log.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  jotsmith keys list\n  jotsmith keys list --json")]
 pub(in crate::cli) struct List {
@@ -66,9 +74,15 @@ impl List {
             return Ok(());
         }
         let mut text = String::new();
+        let algorithms: Vec<_> = signing.iter().flat_map(|ring| ring.listing(now)).map(|key| key.algorithm).collect();
+        // The only key of an algorithm is never held back: nothing else could sign.
+        let has_follower = algorithms.array_windows().any(|[one, next]| one == next);
         for row in rows {
             let kind = row.algorithm.map_or("sealing", Algorithm::as_str);
             writeln!(text, "{kind:<7}  {}  ({})\n         {}", row.kid, row.file, row.words)?;
+        }
+        if has_follower {
+            writeln!(text, "\n{ON_PAPER}")?;
         }
         print!("{text}");
         Ok(())

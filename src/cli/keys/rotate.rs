@@ -12,7 +12,7 @@ use crate::keys::rotation::{self, Rotation};
 use crate::keys::schedule::Lifecycle;
 use crate::startup;
 
-use super::change::{NewKey, Which, lock, times_to_write, when};
+use super::change::{LOAD_IT, NewKey, Which, lock, times_to_write, when};
 
 /// Make a new key that takes over from the one that works now, and write when into schedule.toml. Nobody who uses the keys
 /// notices. While a rotation is under way, nothing is changed.
@@ -80,7 +80,7 @@ impl Rotate {
         made.add_to(&mut schedule, new)?;
         match schedule.write_with(Some(made.new_file()), |_| ()) {
             Ok(()) => {
-                println!("{timeline}\nLoad the configuration on every server now: kill -HUP, or a restart.");
+                println!("{timeline}\n{LOAD_IT}");
                 Ok(())
             }
             Err(refused) if refused.is_read_only() => {

@@ -139,7 +139,8 @@ impl AssertionVerifier {
         now: Timestamp,
     ) -> Result<(), ClientRejected> {
         let claims = self.check(assertion, client, keys, now).map_err(ClientRejected::Assertion)?;
-        let until = claims.exp + LEEWAY;
+        // Longer than it is good by as much as a clock may step back, or a request may wait for the store.
+        let until = claims.exp + LEEWAY + LEEWAY;
         match once.remember_once(name(client, &claims.jti), until, now).await? {
             Remembered::Now => Ok(()),
             Remembered::Before => Err(ClientRejected::Assertion(AssertionRejected::Replayed)),

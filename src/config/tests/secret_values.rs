@@ -87,3 +87,16 @@ fn no_error_repeats_a_secret() {
     }
     assert!(!format!("{:?}", folder.environment).contains("hunter2"));
 }
+
+#[test]
+fn a_secret_in_a_variable_that_is_no_utf8_is_refused_by_its_name() {
+    let mut folder = Folder::new();
+    folder.environment.not_utf8.insert("WEB_SECRET".to_owned());
+    folder.write("a.toml", "[[clients]]\nclient_id = \"web\"\nclient_secrets = [{ env = \"WEB_SECRET\" }]\n");
+    let errors = folder.errors(&["a.toml"]);
+    assert!(
+        errors
+            .contains("a.toml:3: clients[\"web\"].client_secrets[0]: the environment variable WEB_SECRET is no UTF-8"),
+        "{errors}"
+    );
+}

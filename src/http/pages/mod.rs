@@ -87,6 +87,8 @@ pub(super) struct ConsentPage<'a> {
     pub(super) redirect_host: &'a str,
     /// What is asked for, in words.
     pub(super) permissions: Vec<&'a str>,
+    /// Where: the resources that are asked for, where they are not the one that is always meant.
+    pub(super) resources: Vec<&'a str>,
     /// For how long, in words (RFC 6749 §10.2).
     pub(super) lifetime: &'a str,
     /// The sealed request.

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::SledStore;
 use super::codec;
 use super::records::{Fault, Kind, Records, View};
-use super::sessions;
+use super::{selection, sessions};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
 use crate::tokens::grant::Grant;
 use crate::tokens::refresh_rotation::{self, Decision, RotationPolicy};
-use crate::tokens::store::{CountedGrants, GrantStore, Rotation};
+use crate::tokens::store::{CountedGrants, FoundGrants, GrantStore, Rotation, TakenBack, Whose};
 
 impl GrantStore for SledStore {
     fn put_grant(&self, grant: Grant) -> Stored<'_, ()> {
@@ -44,6 +44,14 @@ impl GrantStore for SledStore {
         limit: usize,
     ) -> Stored<'_, CountedGrants> {
         Box::pin(self.make(move |view| count_live(view, &clients, now, after, limit)))
+    }
+
+    fn find_grants(&self, whose: Option<Whose>, after: Option<Uuid>, limit: usize) -> Stored<'_, FoundGrants> {
+        Box::pin(self.read(move |records| selection::find(records, whose.as_ref(), after, limit)))
+    }
+
+    fn revoke_where(&self, whose: Whose, now: Timestamp) -> Stored<'_, TakenBack> {
+        Box::pin(self.take_back(whose, now))
     }
 }
 

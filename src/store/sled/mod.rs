@@ -22,6 +22,7 @@ mod queue;
 mod records;
 mod rewrite;
 mod rewriting;
+mod selection;
 mod sessions;
 mod tally;
 

@@ -5,13 +5,16 @@ mod circle;
 mod servers;
 mod tokens;
 
+use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use jotsmith::foundation::clock::{Clock as _, SystemClock};
 use jotsmith::keys::algorithm::Algorithm;
 use serde_json::json;
 
-use crate::harness::{Answer, MACHINE, Site, TestServer, claims, header, machine};
+use crate::harness::program::{self, Outcome};
+use crate::harness::{Answer, MACHINE, Site, TestServer, claims, header, machine, tools};
 use servers::Api;
 use tokens::Forger;
 
@@ -109,6 +112,9 @@ async fn cases(server: &TestServer, [old, new]: &[Forger; 2]) -> Vec<Case> {
         case("alg none", &tokens::unsigned(&head_with("alg", json!("none")), &good), 401),
         case("an unknown kid", &stranger.sign(&head_with("kid", json!("made-up")), &good), 401),
         case("a critical extension", &new.sign(&head_with("crit", json!(["x"])), &good), 401),
+        case("bound to a key", &new.sign(&head, &with("cnf", json!({ "jkt": good["jti"] }))), 401),
+        case("bound to a certificate", &new.sign(&head, &with("cnf", json!({ "x5t#S256": good["jti"] }))), 401),
+        case("bound to nothing that is known", &new.sign(&head, &with("cnf", json!({}))), 401),
         case("no token at all", "opaque", 401),
     ];
     // A verifier that takes `alg` from the token would take the public key for a MAC's secret.
@@ -192,6 +198,37 @@ async fn the_python_resource_server_gives_every_token_its_answer() {
 #[tokio::test]
 async fn apache_gives_every_token_its_answer() {
     every_token_gets_its_answer(|server| Api::apache(&server.issuer)).await;
+}
+
+#[tokio::test]
+async fn the_rust_program_of_the_readme_refuses_a_critical_extension_and_a_bound_token() {
+    let Some(program) = tools::example("verify") else { return };
+    let (server, [forger, _]) = server();
+    let good = server.access_token("&scope=read").await;
+    let verify = |token: &str| {
+        let variables = BTreeMap::from([
+            ("TOKEN", token.to_owned()),
+            ("JWKS_URL", server.url("/.well-known/jwks.json")),
+            ("ISSUER", server.issuer.clone()),
+            ("AUDIENCE", AUDIENCE.to_owned()),
+        ]);
+        program::outcome(Command::new(&program).envs(variables), "")
+    };
+    let (head, claims) = (header(&good), claims(&good));
+    let Outcome { code, stdout, stderr } = verify(&forger.sign(&head, &claims));
+    assert_eq!((code, stdout.trim()), (Some(0), MACHINE), "{stderr}");
+    let with = |object: &serde_json::Value, name: &str, value: serde_json::Value| {
+        let mut object = object.clone();
+        object[name] = value;
+        object
+    };
+    for (token, why) in [
+        (forger.sign(&with(&head, "crit", json!(["x"])), &claims), "none is understood"),
+        (forger.sign(&head, &with(&claims, "cnf", json!({ "jkt": "x" }))), "bound to a key"),
+    ] {
+        let Outcome { code, stdout, stderr } = verify(&token);
+        assert!(code != Some(0) && stdout.is_empty() && stderr.contains(why), "{why}: {stdout} {stderr}");
+    }
 }
 
 #[tokio::test]

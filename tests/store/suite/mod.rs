@@ -1,7 +1,9 @@
 //! What every store must do, written against its ports alone.
 
 mod races;
+mod selection;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::refresh_rotation::RotationPolicy;
 use jotsmith::tokens::store::Rotation;
 pub(crate) use races::*;
+pub(crate) use selection::*;
 use uuid::Uuid;
 
 /// Makes a test of every rule for the backend in the module `$backend`, which has `fresh()`, a new store, and
@@ -41,6 +44,7 @@ macro_rules! every_rule_for {
             what_is_revoked_expired_or_unknown_does_not_rotate
             a_grant_that_is_over_is_taken_back_all_the_same
             idle_and_absolute_ends_hold
+            live_grants_are_counted_by_client_slice_by_slice
             a_code_is_redeemed_once_and_is_recognised_at_any_age
             an_expired_code_is_not_redeemed
             an_unknown_code_makes_no_grant
@@ -55,6 +59,12 @@ macro_rules! every_rule_for {
             of_racing_rememberers_one_is_first
             of_racing_rotators_one_wins_and_the_others_retry
             of_racing_strict_rotators_one_wins
+            grants_are_found_by_whose_they_are_a_slice_at_a_time
+            grants_and_codes_are_taken_back_by_whose_they_are_and_no_others
+            what_is_over_is_taken_back_and_not_counted
+            what_ended_with_its_subject_is_marked_with_that_end_and_counted_once
+            no_rotation_outlives_what_is_taken_back_meanwhile
+            no_code_outlives_what_is_taken_back_meanwhile
         }
         $crate::suite::every_rule_for! { $backend, recovered:
             a_recovered_store_lets_a_token_ahead_of_it_through_once
@@ -246,6 +256,53 @@ pub(crate) fn what_is_revoked_expired_or_unknown_does_not_rotate(store: &Shared)
     assert_eq!(read(store, &idle), idle);
     assert_eq!(answer(store.rotate(new_id(), 0, BEGIN, POLICY)), Rotation::Unknown);
     assert!(!answer(store.revoke_grant(new_id(), BEGIN)));
+}
+
+/// Counts in slices of `limit`, and says how many there were.
+fn counted(store: &Shared, clients: &[&str], now: Timestamp, limit: usize) -> (BTreeMap<String, u64>, usize) {
+    let clients: Arc<BTreeSet<String>> = Arc::new(clients.iter().map(|id| (*id).to_owned()).collect());
+    let (mut live, mut slices, mut reached) = (BTreeMap::new(), 0, None);
+    loop {
+        let slice = answer(store.count_live(Arc::clone(&clients), now, reached, limit));
+        slices += 1;
+        for (client_id, count) in slice.live {
+            assert!(count > 0, "one without a grant is left out");
+            *live.entry(client_id).or_default() += count;
+        }
+        assert!(slice.reached.is_none() || slice.reached > reached, "it goes on");
+        reached = slice.reached;
+        if reached.is_none() {
+            return (live, slices);
+        }
+    }
+}
+
+pub(crate) fn live_grants_are_counted_by_client_slice_by_slice(store: &Shared) {
+    assert_eq!(counted(store, &["client"], BEGIN, 10), (BTreeMap::new(), 1), "an empty store");
+    let put = |client_id: &str, subject: &str| {
+        let grant = grant_of(&code_of(subject));
+        let client_id = ClientId::parse(client_id).expect("valid");
+        answer(store.put_grant(Grant { client_id, ..grant.clone() }));
+        grant.id
+    };
+    let mine: Vec<Uuid> = (0..5).map(|_| put("client", "alice")).collect();
+    for _ in 0..3 {
+        put("other", "alice");
+    }
+    put("client", "bob");
+    put("third", "carol");
+    assert!(answer(store.revoke_grant(mine[0], after(1))));
+    let expected = |counts: &[(&str, u64)]| counts.iter().map(|(id, count)| ((*id).to_owned(), *count)).collect();
+    let both: BTreeMap<String, u64> = expected(&[("client", 5), ("other", 3)]);
+    for (limit, slices) in [(1, 11), (3, 4), (10, 2), (11, 1)] {
+        let asked = ["client", "other", "nobody"];
+        assert_eq!(counted(store, &asked, after(2), limit), (both.clone(), slices), "{limit} at once");
+    }
+    // Whoever ended all of their sessions has no live grant, though no record of a grant says so.
+    answer(store.end_all("alice", after(3)));
+    assert_eq!(counted(store, &["client", "other"], after(4), 3).0, expected(&[("client", 1)]));
+    let over = BEGIN + IDLE;
+    assert_eq!(counted(store, &["client", "third"], over, 3).0, BTreeMap::new(), "what is over is not live");
 }
 
 pub(crate) fn idle_and_absolute_ends_hold(store: &Shared) {

@@ -12,7 +12,7 @@ use jotsmith::tokens::store::Rotation;
 
 use super::{BEGIN, IDLE, POLICY, STRICT, Shared, code_of, grant_of};
 
-const ROUNDS: usize = 1000;
+pub(super) const ROUNDS: usize = 1000;
 const RACERS: usize = 8;
 
 /// Lets [`RACERS`] threads make the same step for each of [`ROUNDS`] subjects of the race at the same time; what each
@@ -60,7 +60,11 @@ pub(crate) fn of_racing_redeemers_one_wins(store: &Shared) {
     }
 }
 
-fn put_all<T: Clone + Send + 'static>(store: &Shared, subjects: &[T], put: fn(Shared, T) -> Stored<'static, ()>) {
+pub(super) fn put_all<T: Clone + Send + 'static>(
+    store: &Shared,
+    subjects: &[T],
+    put: fn(Shared, T) -> Stored<'static, ()>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let puts = subjects.iter().map(|subject| tokio::spawn(put(Arc::clone(store), subject.clone())));
@@ -70,7 +74,7 @@ fn put_all<T: Clone + Send + 'static>(store: &Shared, subjects: &[T], put: fn(Sh
     });
 }
 
-fn put_grants(store: &Shared) -> Vec<Grant> {
+pub(super) fn put_grants(store: &Shared) -> Vec<Grant> {
     let grants: Vec<_> = (0..ROUNDS).map(|_| grant_of(&code_of("alice"))).collect();
     put_all(store, &grants, |store, grant| Box::pin(async move { store.put_grant(grant).await }));
     grants
