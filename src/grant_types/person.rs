@@ -60,8 +60,10 @@ impl<'a> GrantRequest<'a> {
             Err(ScopeRefused::NothingLeft) if !self.resource.is_empty() => {
                 // With all that was granted there is some scope left: then the grant is good, and what was named is not.
                 let all = ports.resources.for_grant(self.client, &self.grant.resources, [])?;
-                scope_for(&all)?;
-                Err(ScopeRefused::NotOfResource.into())
+                match scope_for(&all) {
+                    Ok(_) | Err(ScopeRefused::NothingInCommon) => Err(ScopeRefused::NotOfResource.into()),
+                    Err(refused) => Err(refused.into()),
+                }
             }
             judged => Ok(judged?),
         }
