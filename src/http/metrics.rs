@@ -171,6 +171,10 @@ fn look(state: &State) {
     gauge!("jotsmith_config_last_reload_successful").set(if is_loaded { 1.0 } else { 0.0 });
 
     for key in live.keys.listing(now) {
+        // So that an alert sees a nought where an algorithm has lost its last signer, and not a series that is gone.
+        gauge!("jotsmith_signing_keys", "algorithm" => key.algorithm.as_str(), "state" => "signing").set(0.0);
+    }
+    for key in live.keys.listing(now) {
         let (algorithm, key_state) = (key.algorithm.as_str(), key.state.as_str());
         gauge!("jotsmith_signing_keys", "algorithm" => algorithm, "state" => key_state).increment(1.0);
         if let Some((at, next)) = key.next {
