@@ -29,7 +29,6 @@ pub mod sealing;
 pub mod secret;
 #[cfg(feature = "server")]
 pub mod slow_hash;
-#[cfg(feature = "server")]
 pub mod storage;
 #[cfg(feature = "server")]
 pub mod verified_secrets;
