@@ -67,11 +67,17 @@ pub fn scope_of_resources(scope: &Scope, resources: &[Arc<ProtectedResource>]) -
 /// The part of `scope` that a token for all of these resources may have: what means something to each of them. Else naming
 /// one more resource would bring scope to the others that is none of theirs (RFC 8707 §2.2, RFC 9068 §5).
 pub fn scope_of_token(scope: &Scope, resources: &[Arc<ProtectedResource>]) -> Result<Scope, ScopeRefused> {
-    let of_any = scope_of_resources(scope, resources)?;
-    let is_of_each =
-        |token: &&str| resources.iter().all(|resource| resource.scope.as_ref().is_none_or(|own| own.contains(token)));
-    let of_each: Scope = of_any.tokens().filter(is_of_each).collect();
-    if of_each.is_empty() && !of_any.is_empty() { Err(ScopeRefused::NothingInCommon) } else { Ok(of_each) }
+    let understood = || resources.iter().filter_map(|resource| resource.scope.as_ref());
+    if understood().all(|own| scope.is_subset_of(own)) {
+        return Ok(scope.clone());
+    }
+    let of_each: Scope = scope.tokens().filter(|token| understood().all(|own| own.contains(token))).collect();
+    if of_each.is_empty() {
+        // Some of them may understand something: then it is to be asked for at each.
+        scope_of_resources(scope, resources)?;
+        return Err(ScopeRefused::NothingInCommon);
+    }
+    Ok(of_each)
 }
 
 /// The scope of a token that comes from a grant: what is asked for, or all that was `granted`, cut to what the client and

@@ -252,3 +252,19 @@ async fn without_a_resource_the_token_is_for_the_default_one() {
     let server = TestServer::start(&config);
     assert_eq!(claims(&server.access_token("").await)["aud"], "https://api.example.com");
 }
+
+#[tokio::test]
+async fn the_consent_page_names_the_resources_where_they_are_not_the_default_one() {
+    let server = TestServer::start(&with_write(""));
+    let page_for = async |resources: &[&str]| {
+        let mut browser = server.browser();
+        let login = browser.authorize(&ask_for(resources)).await;
+        let page = browser.sign_in(&login).await;
+        assert!(page.is_consent());
+        page.page().text
+    };
+    let both = page_for(&[API, WRITE]).await;
+    assert!(both.contains(API) && both.contains(WRITE), "{both}");
+    assert!(page_for(&[WRITE]).await.contains(WRITE));
+    assert!(!page_for(&[API]).await.contains(API), "it is always meant");
+}

@@ -132,6 +132,10 @@ async fn what_is_asked_for_is_what_the_token_allows() {
         (ask.clone().and("resource", "https://elsewhere.example.com"), "invalid_target"),
         // There is no second request in which to ask for each.
         (ask.clone().and("resource", API).and("resource", "https://quick.example.com"), "invalid_target"),
+        (
+            ask.clone().with("scope", "read").and("resource", API).and("resource", "https://write.example.com"),
+            "invalid_target",
+        ),
         (ask.clone().with("scope", &"x".repeat(4000)), "invalid_scope"),
         (ask.clone().with("prompt", "none login"), "invalid_request"),
         (ask.clone().with("max_age", "x"), "invalid_request"),
@@ -286,4 +290,14 @@ fn a_check_and_a_start_warn_of_each_client_that_lists_it() {
         assert!(line.contains("WARN") && line.contains(&format!("clients[\\\"{client}\\\"]")), "{line}");
     }
     serving.wait_for_log("\"serving\"");
+}
+
+#[tokio::test]
+async fn a_token_of_a_person_who_is_gone_is_not_active_though_it_stands_on_no_grant() {
+    let config = with_page(&with_api_server(&people()));
+    let server = TestServer::start(&config);
+    let token = server.browser().consent(&ask_of_page()).await.sent_in_fragment()["access_token"].clone();
+    assert!(server.is_active(API_SERVER, &token).await);
+    server.reload(&without_people(&config)).await.expect("a good change");
+    assert!(!server.is_active(API_SERVER, &token).await);
 }
