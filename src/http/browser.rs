@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::authorize::code::AuthorizationCode;
 use crate::authorize::consent::{LONGEST_CONSENT, RememberedConsent, RememberedConsents};
-use crate::authorize::interaction::{Evidence, Interaction, decide};
+use crate::authorize::interaction::{Evidence, Interaction, InteractionRefused, decide};
 use crate::authorize::pending::{PENDING_LIFETIME, PendingRequest};
 use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
 use crate::authorize::response::{Answer, AuthorizationResponse, Delivery, ReturnAddress};
+use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::{digest, random};
 use crate::grant_types::implicit;
@@ -30,7 +31,7 @@ use super::cookies::{CookieKind, Cookies};
 use super::error_response::Refusal;
 use super::headers::NO_STORE;
 use super::live::Live;
-use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField, in_words};
+use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField, WayBackPage, in_words};
 use super::state::State;
 use super::{endpoint, error_response, network};
 
@@ -38,7 +39,9 @@ use super::{endpoint, error_response, network};
 pub(super) const REQUEST_FIELD: &str = "request";
 pub(super) const CSRF_FIELD: &str = "csrf";
 
-/// The mark of a browser in which nobody has signed in yet. Forms are bound to it.
+/// The mark of a browser that was shown a login form, which is bound to it. It proves nothing about a person, so it stays
+/// when somebody signs in: a form in another tab, or a second click, is still good. What a session is bound to is its
+/// `sid`, which is new with each sign-in.
 #[derive(Serialize, Deserialize)]
 struct BrowserMark([u8; 16]);
 
@@ -107,7 +110,7 @@ impl<'a> Step<'a> {
         let evidence = Evidence { session, valid_from, remembered: &remembered, is_consent_given };
         match decide(request, &evidence, self.now) {
             Interaction::ShowLogin => self.show_login(request, None),
-            Interaction::ShowConsent(session) => self.show_consent(request, session),
+            Interaction::ShowConsent(session) => self.show_consent(request, session, None),
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
             Interaction::Issue(session) => {
                 let mut response = match request.terms().response_type {
@@ -156,7 +159,52 @@ impl<'a> Step<'a> {
         match error {
             AuthorizationError::RedirectToClient { to, error } => self.refuse(to, &error),
             AuthorizationError::ShowToUser(error) => self.show_error(&error),
+            AuthorizationError::Expired { client, to } => self.show_way_back(&client, to),
         }
+    }
+
+    /// Asks the person of `session` what somebody was asked in another session of this browser. Nothing is given before
+    /// they have answered, whatever they have consented to before.
+    pub(super) fn ask_again(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        valid_from: Option<Timestamp>,
+    ) -> HttpResponse {
+        let remembered = RememberedConsents::default();
+        let evidence =
+            Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
+        match decide(request, &evidence, self.now) {
+            Interaction::ShowLogin => self.show_login(request, Some(LoginFailure::asked_again("", SIGN_IN_AGAIN))),
+            Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
+            Interaction::ShowConsent(session) | Interaction::Issue(session) => {
+                self.show_consent(request, session, Some(OTHER_SESSION))
+            }
+        }
+    }
+
+    /// Sends the browser on from a form that was posted to a page of its own, at which the person who has just signed in
+    /// is asked: then the back button and a reload lead there, and not to the password once more.
+    pub(super) fn go_on(&self, request: &AuthorizationRequest) -> Option<HttpResponse> {
+        let sealed = self.seal(request);
+        let is_short = sealed.len() <= LONGEST_IN_ADDRESS;
+        let consent = self.live.issuer.endpoint(endpoint::CONSENT);
+        // base64url needs no encoding.
+        is_short.then(|| self.redirect(format!("{consent}?{REQUEST_FIELD}={sealed}")))
+    }
+
+    /// What comes next for the person of `session`, with nothing but what they did before.
+    pub(super) fn must_ask(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        valid_from: Option<Timestamp>,
+    ) -> bool {
+        let remembered: RememberedConsents =
+            self.cookies().read(CookieKind::Consents, self.request).unwrap_or_default();
+        let evidence =
+            Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
+        matches!(decide(request, &evidence, self.now), Interaction::ShowConsent(_))
     }
 
     /// The answer to a client, on its way.
@@ -206,7 +254,13 @@ impl<'a> Step<'a> {
         page.render(status).with_cookie(mark).with_retry_after(retry_after).finish()
     }
 
-    fn show_consent(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
+    /// The consent page; `problem` says why the person is asked again.
+    fn show_consent(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        problem: Option<&'static str>,
+    ) -> HttpResponse {
         let sealed = self.seal(request);
         let csrf = self.csrf_token(session.sid.as_bytes(), &sealed, FormAction::Consent);
         let terms = request.terms();
@@ -217,10 +271,29 @@ impl<'a> Step<'a> {
             permissions: terms.scope.tokens().map(|token| self.describe(token)).collect(),
             resources: self.resources_to_show(request),
             lifetime: &in_words(self.lifetime_of_access(request)),
+            problem,
             request: &sealed,
             csrf: &csrf,
         };
-        page.render().finish()
+        page.render(if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK }).finish()
+    }
+
+    /// Tells a person that a request waited too long, and whose it was; the client learns of it if they go back.
+    fn show_way_back(&self, client: &Client, to: ReturnAddress) -> HttpResponse {
+        let error = InteractionRefused::Expired.into();
+        error_response::log(self.request, &error, StatusCode::BAD_REQUEST);
+        let response = AuthorizationResponse { to, answer: Answer::Error(error) };
+        let (action, fields) = match response.deliver(&self.live.issuer) {
+            Delivery::Redirect(location) => (location, Vec::new()),
+            Delivery::Form { action, fields } => (action.to_owned(), fields),
+        };
+        let page = WayBackPage {
+            client_name: client.name.as_deref().unwrap_or(client.id.as_str()),
+            redirect_host: response.to.target.host_to_show(),
+            action: &action,
+            fields: fields.iter().map(|(name, value)| PostedField { name, value }).collect(),
+        };
+        page.render(StatusCode::BAD_REQUEST).finish()
     }
 
     /// The resources that a person is told of: all, but where it is the default one alone, which needs no word.
@@ -264,15 +337,10 @@ impl<'a> Step<'a> {
         self.live.sealing.seal(purpose, REQUEST_FIELD, &pending, self.now, &*self.state.random)
     }
 
-    /// The request that a form carries, if this browser was shown that form.
-    pub(super) fn resume(
-        &self,
-        sealed: &str,
-        csrf: &str,
-        holder: &[u8],
-        action: FormAction,
-    ) -> Result<AuthorizationRequest, AuthorizationError> {
-        self.check_csrf(csrf, holder, sealed, action).map_err(AuthorizationError::ShowToUser)?;
+    /// The request that waits in a form or an address. Whose it is, it does not say: everybody may begin a request, and
+    /// have it sealed. So nothing is given for it before the CSRF token beside it was checked, and who brings it without
+    /// a good one is only asked, as if they came from the client.
+    pub(super) fn resume(&self, sealed: &str) -> Result<AuthorizationRequest, AuthorizationError> {
         let pending: PendingRequest = self
             .live
             .sealing
@@ -333,6 +401,28 @@ pub(super) struct LoginFailure<'a> {
     pub(super) username: &'a str,
     pub(super) retry_after: Option<u64>,
 }
+
+impl<'a> LoginFailure<'a> {
+    /// Nothing was tried: the form is not one that this browser was shown, or nobody is signed in any more.
+    pub(super) const fn asked_again(username: &'a str, problem: &'static str) -> Self {
+        Self { status: StatusCode::CONFLICT, problem, username, retry_after: None }
+    }
+}
+
+/// What a login form gets that this browser was not shown, or not lately.
+pub(super) const FORM_OF_ANOTHER: &str = "This page was opened in another browser, or lay open too long. Please sign in \
+     here. If you see this again, allow this site to keep cookies.";
+
+/// What a consent form gets when nobody is signed in any more.
+pub(super) const SIGN_IN_AGAIN: &str = "You are not signed in any more. Please sign in again, nothing was allowed yet.";
+
+/// What a consent form of another session of this browser gets.
+const OTHER_SESSION: &str = "This browser has signed in again since this page was opened, perhaps as somebody else. \
+     Nothing was allowed yet: please answer once more.";
+
+/// The longest sealed request that travels in an address: with the rest of the line it must pass proxies, whose usual
+/// limit for a request line is 8 KiB.
+const LONGEST_IN_ADDRESS: usize = 6 * 1024;
 
 /// Adds a cookie to an answer that is built already.
 pub(super) fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {

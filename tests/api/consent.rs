@@ -312,7 +312,7 @@ async fn a_consent_form_is_judged_by_the_configuration_of_its_return() {
     server.advance(Duration::from_mins(30) + Duration::from_millis(1));
     let late = browser.submit(&form).await;
     assert_eq!(late.status, 400);
-    late.page().assert_says("This took too long.");
+    late.page().assert_says("This took too long");
 }
 
 #[tokio::test]
@@ -326,7 +326,7 @@ async fn the_token_is_the_persons_who_consented() {
     let page = browser.authorize(&ask_of_trusted().with("prompt", "login")).await;
     let before = browser.clone();
     browser.sign_in_as(&page, BOB, BOBS_PASSWORD).await.code();
-    assert_eq!(browser.allow(&consent).await.status, 400);
+    assert_eq!(browser.allow(&consent).await.status, 409);
     let code = before.clone().allow(&consent).await.code();
     let tokens = server.token(WEB, &redemption(&ask_of_web(), &code)).await;
     assert_eq!(claims(&tokens.access_token())["sub"], ALICES_SUBJECT);

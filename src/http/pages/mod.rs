@@ -34,6 +34,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("form_post.html", include_str!("form_post.html")),
         ("logout.html", include_str!("logout.html")),
         ("message.html", include_str!("message.html")),
+        ("way_back.html", include_str!("way_back.html")),
     ] {
         templates.add_template(name, source).expect("the templates in this folder parse");
     }
@@ -91,6 +92,8 @@ pub(super) struct ConsentPage<'a> {
     pub(super) resources: Vec<&'a str>,
     /// For how long, in words (RFC 6749 §10.2).
     pub(super) lifetime: &'a str,
+    /// Why the page is shown again.
+    pub(super) problem: Option<&'a str>,
     /// The sealed request.
     pub(super) request: &'a str,
     /// Binds the form to this session.
@@ -109,12 +112,25 @@ pub(super) struct FormPostPage<'a> {
 }
 
 /// A parameter of an answer.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct PostedField<'a> {
     /// Its name.
     pub(super) name: &'a str,
     /// Its value, which may be a secret.
     pub(super) value: &'a str,
+}
+
+/// Says that a request waited too long, and offers the way back to its client.
+#[derive(Debug, Serialize)]
+pub(super) struct WayBackPage<'a> {
+    /// Whose request it was.
+    pub(super) client_name: &'a str,
+    /// Where the way leads.
+    pub(super) redirect_host: &'a str,
+    /// The redirect URI: with the answer in it, or for the fields.
+    pub(super) action: &'a str,
+    /// The answer, where it is posted.
+    pub(super) fields: Vec<PostedField<'a>>,
 }
 
 /// Offers to sign out.
@@ -144,8 +160,14 @@ impl LoginPage<'_> {
 }
 
 impl ConsentPage<'_> {
-    pub(super) fn render(&self) -> Page {
-        Page::new("consent.html", self, StatusCode::OK)
+    pub(super) fn render(&self, status: StatusCode) -> Page {
+        Page::new("consent.html", self, status)
+    }
+}
+
+impl WayBackPage<'_> {
+    pub(super) fn render(&self, status: StatusCode) -> Page {
+        Page::new("way_back.html", self, status)
     }
 }
 
