@@ -4,7 +4,7 @@ import { isGood, send } from "./exchange.js";
 import { forget, keep, recall } from "./memory.js";
 import { authorization, checks, metadataUrl, redeem, refresh, revoke, withQuery } from "./oauth.js";
 import { OUTPUTS } from "./steps.js";
-import { alter, read, verify } from "./token.js";
+import { alter, expectations, read, verify } from "./token.js";
 import { copyButton, el } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
@@ -131,9 +131,9 @@ async function prepare() {
 }
 
 /** Sends the browser to the server. `resume`: the step to go on with afterwards. */
-function leave({ parameters, pending }, resume) {
-  keep({ ...context.state, pending: { ...pending, resume } });
-  location.assign(withQuery(context.metadata.authorization_endpoint, parameters));
+function leave(asked, resume) {
+  keep({ ...context.state, pending: { asked, resume } });
+  location.assign(withQuery(context.metadata.authorization_endpoint, asked.parameters));
 }
 
 async function leaveAnew(prompt, resume) {
@@ -153,7 +153,7 @@ function takeAnswer() {
 function judge(answer) {
   const { state, metadata } = context;
   const { pending } = state;
-  const met = checks(answer.parameters, pending, metadata);
+  const met = checks(answer.parameters, pending?.asked.state, metadata);
   const isGood = met.every(({ isMet }) => isMet);
   const callback = { ...answer, checks: met, isGood };
   if (!isGood) {
@@ -162,8 +162,7 @@ function judge(answer) {
   }
   // The question is answered: nothing else will be taken for its answer.
   callback.code = answer.parameters.find(([name]) => name === "code")?.[1];
-  callback.verifier = pending.verifier;
-  context.state = { run: state.run, callback, scope: pending.scope, resume: pending.resume };
+  context.state = { run: state.run, asked: pending.asked, callback, resume: pending.resume };
 }
 
 // Tokens.
@@ -175,8 +174,6 @@ async function ask(request) {
   const { state } = context;
   const { access_token, refresh_token } = seen.json;
   state.access_token = access_token;
-  state.verified = undefined;
-  state.altered = undefined;
   state.tokens ??= [];
   if (refresh_token && !state.tokens.includes(refresh_token)) {
     state.tokens.push(refresh_token);
@@ -189,13 +186,15 @@ const newest = () => context.state.tokens.at(-1);
 const old = () => context.state.tokens.at(-2);
 const refreshWith = (token) => ask(refresh(context.metadata, context.config, token));
 
+/** An answer in a sentence; where none came the page says so at its head. */
 function told(seen) {
+  byId("trouble").hidden = seen.failure === undefined;
   return seen.failure ?? `The answer is ${seen.status} ${seen.reason}.`;
 }
 
 async function doRedeem() {
   const { state, metadata, config } = context;
-  state.redeem = await ask(redeem(metadata, config, state.callback.code, state.callback.verifier));
+  state.redeem = await ask(redeem(metadata, config, state.callback.code, state.asked.verifier));
   draw();
   return state.redeem;
 }
@@ -222,7 +221,9 @@ function meaning(seen, needed) {
 /** What each button does; the text is for people who do not see the page. */
 const ACTIONS = {
   async "authorize"() {
-    leave(context.prepared);
+    // Each request has a state and a verifier of its own.
+    if (context.prepared) leave(context.prepared);
+    else await leaveAnew();
     return "The browser goes to the server.";
   },
   async "redeem"() {
@@ -231,19 +232,22 @@ const ACTIONS = {
   async "verify"() {
     const { state, metadata } = context;
     state.jwks = await send({ method: "GET", url: metadata.jwks_uri });
-    state.verified = isGood(state.jwks)
+    const outcome = isGood(state.jwks)
       ? await verify(state.access_token, state.jwks.json.keys)
       : { outcome: "unknown", why: told(state.jwks) };
+    const { issuer, resource: audience } = context.config;
+    state.verified = { ...outcome, checks: expectations(state.access_token, { issuer, audience, now: Date.now() }) };
     draw("verify");
     return state.verified.why;
   },
   async "verify-altered"() {
     const { state, metadata } = context;
     state.jwks = await send({ method: "GET", url: metadata.jwks_uri });
-    const changed = alter(state.access_token).token;
-    state.altered = isGood(state.jwks)
-      ? await verify(changed, state.jwks.json.keys)
+    const changed = alter(state.access_token);
+    const outcome = isGood(state.jwks)
+      ? await verify(changed.token, state.jwks.json.keys)
       : { outcome: "unknown", why: told(state.jwks) };
+    state.altered = { ...outcome, ...changed };
     draw("verify");
     return state.altered.why;
   },
@@ -254,13 +258,13 @@ const ACTIONS = {
   "api-altered": () => showCall("read", call("GET", { token: alter(context.state.access_token).token })),
   async "refresh"() {
     context.state.refresh = await refreshWith(newest());
-    draw("token", "verify", "refresh", "replay");
+    draw("token", "refresh", "replay");
     return told(context.state.refresh);
   },
   async "rotate"() {
     const { state } = context;
     Object.assign(state, { opened: await refreshWith(newest()), inside: undefined });
-    draw("token", "verify", "replay");
+    draw("token", "replay");
     return told(state.opened);
   },
   async "replay"() {
@@ -271,7 +275,7 @@ const ACTIONS = {
     } else if (!seen.failure) {
       Object.assign(state, { outside: seen, ended: "reuse" });
     }
-    draw("token", "verify", "replay");
+    draw("token", "replay");
     return isGood(seen) ? `${told(seen)} The same refresh token came back.` : `${told(seen)} The grant is dead.`;
   },
   async "newest"() {
@@ -342,8 +346,8 @@ function fillIn({ scopes, people, password, issuer }) {
   byId("scopes").append(...scopes.map(box));
   const names = people.flatMap(({ username }, index) => [index > 0 ? " or " : "", el("code", {}, username)]);
   byId("people").replaceChildren(
-    "Sign in as ", ...names, ", password ", el("code", { id: "password" }, password), " ",
-    copyButton(password, "the password", say),
+    "On the server’s page, sign in as ", ...names, ", password ", el("code", { id: "password" }, password), " ",
+    copyButton(password, "the password", say), " It is good until the demo ends.",
   );
   byId("sign-out").href = `${issuer}/logout`;
 }
@@ -351,7 +355,7 @@ function fillIn({ scopes, people, password, issuer }) {
 function goTo(step) {
   const heading = byId(`step-${step}`).querySelector("h2");
   heading.focus({ preventScroll: true });
-  byId(`step-${step}`).scrollIntoView({ block: "start" });
+  byId(`step-${step}`).scrollIntoView({ block: "start", behavior: "instant" });
 }
 
 async function start() {
@@ -371,7 +375,7 @@ async function start() {
     return;
   }
   if (answer) judge(answer);
-  await prepare();
+  if (!context.state.asked) await prepare();
   draw();
   if (!answer) return;
   const { resume } = context.state;

@@ -18,21 +18,21 @@ export function metadataUrl(issuer) {
   return `${url.origin}/.well-known/oauth-authorization-server${url.pathname.replace(/\/$/, "")}`;
 }
 
-/** The authorization request (RFC 6749 §4.1.1), and what must be remembered until its answer. */
+/** An authorization request (RFC 6749 §4.1.1), with the state and the verifier to remember until its answer. */
 export async function authorization(config, scope, prompt) {
-  const pending = { state: random(), verifier: random(), scope };
+  const [state, verifier] = [random(), random()];
   const parameters = [
     ["response_type", "code"],
     ["client_id", config.client_id],
     ["redirect_uri", config.redirect_uri],
     ["scope", scope],
     ["resource", config.resource],
-    ["state", pending.state],
-    ["code_challenge", await challenge(pending.verifier)],
+    ["state", state],
+    ["code_challenge", await challenge(verifier)],
     ["code_challenge_method", "S256"],
     ["prompt", prompt ?? ""],
   ].filter(([, value]) => value !== "");
-  return { parameters, pending };
+  return { parameters, state, verifier };
 }
 
 /** An address with parameters in its query. */
@@ -42,11 +42,14 @@ export function withQuery(address, parameters) {
   return url.href;
 }
 
-/** What is checked of the answer that the browser brings back, before anything in it is used. */
-export function checks(parameters, pending, metadata) {
+/**
+ * What is checked of the answer that the browser brings back, before anything in it is used. `state` is the one that was
+ * sent, and undefined where nothing was.
+ */
+export function checks(parameters, state, metadata) {
   const of = (name) => parameters.filter(([own]) => own === name).map(([, value]) => value);
   const once = ["code", "state", "iss", "error"].every((name) => of(name).length <= 1);
-  const isOwn = pending !== undefined && of("state")[0] === pending.state;
+  const isOwn = state !== undefined && of("state")[0] === state;
   return [
     { name: "once", isMet: once, text: "No parameter comes twice (RFC 6749 §3.1)." },
     { name: "state", isMet: isOwn, text: "state is the one that this tab sent (RFC 6749 §10.12)." },

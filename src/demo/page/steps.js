@@ -1,13 +1,16 @@
 // What each step shows, made from what was seen so far.
 
 import { isGood } from "./exchange.js";
-import { alter, read } from "./token.js";
+import { read } from "./token.js";
 import { badge, box, copyButton, el, exchange, folded, request, table, token, value } from "./view.js";
 import { CLAIMS, ERRORS, JOSE, PARAMETERS } from "./words.js";
 
+/** What is new in a refresh after the first one; the rest has been seen. */
+const BRIEF = ["grant_type", "refresh_token", "error", "error_description"];
+
 /** The nodes of every step's output, by its name. `context`: config, metadata, discovery, prepared, state, say. */
 export const OUTPUTS = {
-  authorize({ metadata, discovery, prepared }) {
+  authorize({ metadata, discovery, prepared, state }) {
     const how = el(
       "details",
       {},
@@ -15,13 +18,13 @@ export const OUTPUTS = {
       el("p", {}, "It was told the issuer, and reads all else from the server’s metadata."),
       exchange(discovery),
     );
-    if (!metadata || !prepared) return [how];
-    const url = metadata.authorization_endpoint;
-    const asked = { method: "GET", url, parameters: prepared.parameters };
+    const shown = prepared ?? state.asked;
+    if (!metadata || !shown) return [how];
+    const asked = { method: "GET", url: metadata.authorization_endpoint, parameters: shown.parameters };
     return [
-      el("h3", {}, "What the browser will send"),
+      el("h3", {}, prepared ? "What the browser will send" : "What the browser has sent"),
       el("div", { class: "exchange" }, request(asked)),
-      box("note", "Stays in this tab: code_verifier ", value(prepared.pending.verifier)),
+      box("note", "Stays in this tab: ", el("code", {}, "code_verifier"), " ", value(shown.verifier)),
       how,
     ];
   },
@@ -30,8 +33,6 @@ export const OUTPUTS = {
     const { callback } = state;
     if (!callback) return [];
     const rows = callback.parameters.map(([name, text]) => [name, value(text), PARAMETERS[name]]);
-    const check = ({ isMet, text }) =>
-      el("li", { class: isMet ? "met" : "unmet" }, el("span", { class: "unseen" }, isMet ? "Passed: " : "Failed: "), text);
     return [
       el(
         "div",
@@ -43,7 +44,7 @@ export const OUTPUTS = {
           table("What came back in the query", rows),
         ),
       ),
-      el("ul", { class: "checks" }, callback.checks.map(check)),
+      list(callback.checks),
       verdict(callback),
     ];
   },
@@ -75,21 +76,21 @@ export const OUTPUTS = {
   },
 
   verify({ state }) {
-    const { verified, altered, jwks, access_token } = state;
+    const { verified, altered, jwks } = state;
     if (!verified && !altered) return [];
     const shown = [];
     if (jwks) shown.push(el("details", {}, el("summary", {}, "The published keys (RFC 7517)"), exchange(jwks)));
     if (verified) {
       shown.push(
         outcome(verified, "The signature is good. "),
+        list(verified.checks),
         verified.key ? folded(`The key that was used: ${verified.key.kid}`, JSON.stringify(verified.key, null, 2)) : null,
       );
     }
-    if (altered && access_token) {
-      const changed = alter(access_token);
+    if (altered) {
       shown.push(
         el("h3", {}, "One character changed"),
-        el("div", { class: "whole" }, token(changed.token, changed.at)),
+        el("div", { class: "whole" }, token(altered.token, altered.at)),
         outcome(altered, "The signature is good. "),
       );
     }
@@ -122,12 +123,12 @@ export const OUTPUTS = {
   replay({ state, config }) {
     const { opened, inside, outside, newest, tokens = [] } = state;
     const shown = [];
-    if (opened) shown.push(folding("A refresh, which opens the window", exchange(opened, tokens)));
+    if (opened) shown.push(folding("A refresh, which opens the window", exchange(opened, tokens, BRIEF)));
     if (inside) {
       const same = tokens.indexOf(inside.json.refresh_token);
       shown.push(
         el("h3", {}, "Inside the window"),
-        exchange(inside, tokens),
+        exchange(inside, tokens, BRIEF),
         box(
           "good",
           "The same refresh token came back: ",
@@ -139,7 +140,7 @@ export const OUTPUTS = {
     if (outside) {
       shown.push(
         el("h3", {}, "Too late"),
-        exchange(outside, tokens),
+        exchange(outside, tokens, BRIEF),
         box(
           "bad",
           `After ${config.refresh_retry_window} s, or once its successor was used, an old token is a sign of theft: two ` +
@@ -150,7 +151,7 @@ export const OUTPUTS = {
     if (newest) {
       shown.push(
         el("h3", {}, "The newest token"),
-        exchange(newest, tokens),
+        exchange(newest, tokens, BRIEF),
         box("bad", "It was never used, and it is dead too. The thief has nothing, and the person signs in again."),
       );
     }
@@ -171,7 +172,7 @@ export const OUTPUTS = {
     if (after) {
       shown.push(
         el("h3", {}, "A refresh after that"),
-        exchange(after, tokens),
+        exchange(after, tokens, BRIEF),
         box("bad", "No more access tokens will come of this grant."),
       );
     }
@@ -191,6 +192,13 @@ export const OUTPUTS = {
     return shown;
   },
 };
+
+/** Checks, and whether each is met. */
+function list(checks) {
+  const check = ({ isMet, text }) =>
+    el("li", { class: isMet ? "met" : "unmet" }, el("span", { class: "unseen" }, isMet ? "Passed: " : "Failed: "), text);
+  return el("ul", { class: "checks" }, checks.map(check));
+}
 
 function folding(summary, node) {
   return el("details", {}, el("summary", {}, summary), node);

@@ -28,6 +28,20 @@ export function read(token) {
   return { parts, header: json(parts[0]), claims: json(parts[1]) };
 }
 
+/**
+ * What a verifier compares beside the signature (RFC 9068 §4). `now` in milliseconds since 1970. Throws where it is no
+ * token.
+ */
+export function expectations(token, { issuer, audience, now }) {
+  const { header, claims } = read(token);
+  return [
+    { name: "typ", isMet: header.typ === "at+jwt", text: "typ is at+jwt: an access token, and nothing else." },
+    { name: "iss", isMet: claims.iss === issuer, text: "iss is the server that this app trusts." },
+    { name: "aud", isMet: [claims.aud].flat().includes(audience), text: "aud is the API that is to be called." },
+    { name: "exp", isMet: claims.exp * 1000 > now, text: "exp lies ahead." },
+  ];
+}
+
 /** The same token with one character of its claims changed, and where that is. */
 export function alter(token) {
   const [header, claims] = token.split(".");

@@ -37,7 +37,7 @@ export function badge(at) {
 export function table(caption, rows) {
   const row = ([name, shown, meaning]) =>
     el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, shown), el("td", { class: "meaning" }, meaning ?? ""));
-  return el("table", {}, el("caption", { class: "unseen" }, caption), el("tbody", {}, rows.map(row)));
+  return el("table", { "aria-label": caption }, el("tbody", {}, rows.map(row)));
 }
 
 /** Something to open for those who want it as it was. */
@@ -45,13 +45,16 @@ export function folded(summary, text) {
   return el("details", {}, el("summary", {}, summary), el("pre", {}, text));
 }
 
-/** What was asked, with every parameter explained. */
-export function request({ method, url, headers = [], parameters = [], json, body }, tokens) {
+/**
+ * What was asked, with every parameter explained. `only`: the names that matter here, where the rest has been seen; all
+ * of it stands in the text as sent.
+ */
+export function request({ method, url, headers = [], parameters = [], json, body }, tokens, only) {
   const rows = [
     ...headers.map(([name, text]) => [name, value(text, tokens), HEADERS[name.toLowerCase()]]),
     ...parameters.map(([name, text]) => [name, value(text, tokens), PARAMETERS[name]]),
     ...Object.entries(json ?? {}).map(([name, text]) => [name, value(String(text)), "In the JSON of the body."]),
-  ];
+  ].filter(([name]) => !only || only.includes(name.toLowerCase()));
   const inQuery = method === "GET" && parameters.length > 0;
   const full = inQuery ? `${url}?${new URLSearchParams(parameters)}` : url;
   const raw = [`${method} ${full}`, ...headers.map(([name, text]) => `${name}: ${text}`)].join("\n");
@@ -64,13 +67,13 @@ export function request({ method, url, headers = [], parameters = [], json, body
   );
 }
 
-/** A request and its answer. */
-export function exchange(seen, tokens = []) {
+/** A request and its answer; `only` as with the request. */
+export function exchange(seen, tokens = [], only = undefined) {
   if (!seen) return null;
-  return el("div", { class: "exchange" }, request(seen.request, tokens), answer(seen, tokens));
+  return el("div", { class: "exchange" }, request(seen.request, tokens, only), answer(seen, tokens, only));
 }
 
-function answer(seen, tokens) {
+function answer(seen, tokens, only) {
   if (seen.failure) {
     return el("div", { class: "answer bad" }, el("p", { class: "line" }, el("span", { class: "status" }, seen.failure)));
   }
@@ -83,7 +86,7 @@ function answer(seen, tokens) {
       .filter(([name]) => name !== "content-type")
       .map(([name, content]) => [name, el("code", {}, content), HEADERS[name]]),
     ...(isSmall ? members.map(([name, member]) => [name, value(text(member), tokens), MEMBERS[name]]) : []),
-  ];
+  ].filter(([name]) => !only || only.includes(name));
   const raw = [
     `${seen.status} ${seen.reason}`,
     ...seen.headers.map(([name, content]) => `${name}: ${content}`),
