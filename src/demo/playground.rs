@@ -13,13 +13,14 @@ use serde::Serialize;
 use super::SIGNED_IN;
 
 /// What is served: the path, the media type, the content.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 14] = [
     ("/", HTML, PAGE),
     // Where the browser comes back to: the same page reads the answer.
     (SIGNED_IN, HTML, PAGE),
     ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
     ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
     ("/main.js", SCRIPT, include_str!("page/main.js")),
+    ("/clocks.js", SCRIPT, include_str!("page/clocks.js")),
     ("/steps.js", SCRIPT, include_str!("page/steps.js")),
     ("/oauth.js", SCRIPT, include_str!("page/oauth.js")),
     ("/exchange.js", SCRIPT, include_str!("page/exchange.js")),

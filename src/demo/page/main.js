@@ -1,10 +1,11 @@
-// The page: what the buttons do, what is possible when, and the clocks.
+// The page: what the buttons do, and what is possible when.
 
+import { tick } from "./clocks.js";
 import { isGood, send } from "./exchange.js";
 import { forget, keep, recall } from "./memory.js";
 import { authorization, checks, metadataUrl, redeem, refresh, revoke, withQuery } from "./oauth.js";
 import { OUTPUTS } from "./steps.js";
-import { alter, expectations, read, verify } from "./token.js";
+import { alter, expectations, verify } from "./token.js";
 import { copyButton, el } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
@@ -22,7 +23,7 @@ function draw(...steps) {
     byId(`out-${step}`).replaceChildren(...OUTPUTS[step](context));
   }
   allow();
-  tick();
+  tick(context);
   keep(context.state);
 }
 
@@ -79,46 +80,6 @@ function allow() {
   }
 }
 
-// Clocks.
-
-function tick() {
-  const { state, config } = context;
-  const now = Date.now();
-  const timer = byId("token-countdown");
-  if (state.access_token) {
-    const left = read(state.access_token).claims.exp * 1000 - now;
-    put(timer, left > 0 ? `It ends in ${clock(left)}.` : "It has ended. Refresh to get the next one.");
-  } else {
-    put(timer, "");
-  }
-  const window = byId("window-countdown");
-  const bar = byId("window-bar");
-  if (!config || !state.rotated || state.ended) {
-    bar.hidden = true;
-    put(window, state.ended === "reuse" ? "The grant is dead." : "");
-    return;
-  }
-  const left = state.rotated + config.refresh_retry_window * 1000 - now;
-  bar.hidden = left <= 0;
-  bar.max = config.refresh_retry_window * 1000;
-  bar.value = Math.max(left, 0);
-  put(
-    window,
-    left > 0
-      ? `The retry window is open for ${Math.ceil(left / 1000)} s more: the old token still gives the same answer.`
-      : "The retry window is closed: the old token is now a sign of theft. “Refresh again” opens a new window.",
-  );
-}
-
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function clock(milliseconds) {
-  const seconds = Math.ceil(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-}
-
 // Steps 1 and 2: away and back.
 
 function wantedScope() {
@@ -157,7 +118,7 @@ function judge(answer) {
   const isGood = met.every(({ isMet }) => isMet);
   const callback = { ...answer, checks: met, isGood };
   if (!isGood) {
-    context.state = { ...state, callback };
+    state.stray = callback;
     return;
   }
   // The question is answered: nothing else will be taken for its answer.
@@ -194,6 +155,7 @@ function told(seen) {
 
 async function doRedeem() {
   const { state, metadata, config } = context;
+  delete state.stray;
   state.redeem = await ask(redeem(metadata, config, state.callback.code, state.asked.verifier));
   draw();
   return state.redeem;
@@ -331,9 +293,20 @@ function wire() {
         say(`This went wrong: ${error.message}.`);
       } finally {
         button.removeAttribute("aria-busy");
+        followOn(button);
       }
     });
   }
+  byId("note").addEventListener("keydown", ({ key }) => {
+    if (key === "Enter") byId("api-write").click();
+  });
+}
+
+/** A button that can do no more keeps no focus: it goes to what came of it, and the next key press goes on from there. */
+function followOn(button) {
+  const active = document.activeElement;
+  if (!button.disabled || (active !== button && active !== document.body)) return;
+  button.closest("section").querySelector(".output").focus({ preventScroll: true });
 }
 
 function fillIn({ scopes, people, password, issuer }) {
@@ -364,7 +337,7 @@ async function start() {
   context.state = recall(context.config.run);
   fillIn(context.config);
   wire();
-  setInterval(tick, 250);
+  setInterval(() => tick(context), 250);
   context.discovery = await send({ method: "GET", url: metadataUrl(context.config.issuer) });
   // RFC 8414 §3.3: metadata of another issuer is not used.
   const { json } = context.discovery;
@@ -380,13 +353,13 @@ async function start() {
   if (!answer) return;
   const { resume } = context.state;
   delete context.state.resume;
-  if (resume && context.state.callback.code) {
+  if (resume && !context.state.stray && context.state.callback.code) {
     const seen = await doRedeem();
     goTo(isGood(seen) ? resume : "redeem");
     say("There is a new grant.");
   } else {
     goTo("callback");
-    say(context.state.callback.isGood ? "The browser is back with an answer." : "This answer was not asked for here.");
+    say(context.state.stray ? "This answer was not asked for here." : "The browser is back with an answer.");
   }
 }
 

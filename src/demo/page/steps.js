@@ -30,7 +30,7 @@ export const OUTPUTS = {
   },
 
   callback({ state }) {
-    const { callback } = state;
+    const callback = state.stray ?? state.callback;
     if (!callback) return [];
     const rows = callback.parameters.map(([name, text]) => [name, value(text), PARAMETERS[name]]);
     return [
@@ -165,7 +165,7 @@ export const OUTPUTS = {
       shown.push(
         exchange(revoke, tokens),
         isGood(revoke)
-          ? box("good", "The server forgets the grant. It says 200 even for a token that it never knew (RFC 7009 §2.2).")
+          ? box("good", "The server has ended the grant. It says 200 even for a token that it never knew (RFC 7009 §2.2).")
           : refused(revoke, ""),
       );
     }

@@ -37,7 +37,7 @@ async fn every_file_has_the_headers_that_keep_its_page_to_itself() {
         seen.insert(path);
         paths.extend(named(&answer.body).filter(|name| !seen.contains(name) && name != "/config.json"));
     }
-    assert_eq!(seen.len(), 13, "the page names every file: {seen:?}");
+    assert_eq!(seen.len(), 14, "the page names every file: {seen:?}");
     seen.extend(["/config.json", "/callback?code=x", "/nothing", "/api/notes"].map(str::to_owned));
     for path in seen {
         let answer = Answer::of(demo.get(&path)).await;
@@ -70,7 +70,7 @@ async fn the_page_has_no_script_or_style_within_and_asks_no_other_machine() {
         let is_a_text = href.starts_with("https://www.rfc-editor.org/rfc/") || href.starts_with("https://openid.net/");
         assert!(is_a_text, "a link to read, which is asked for when it is pressed: {href}");
     }
-    for name in ["main", "steps", "view", "exchange", "oauth", "words", "token", "memory", "base64url"] {
+    for name in ["main", "clocks", "steps", "view", "exchange", "oauth", "words", "token", "memory", "base64url"] {
         let script = Answer::of(demo.get(&format!("/{name}.js"))).await.body;
         for sink in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "http:", "import("] {
             assert!(!script.contains(sink), "{name}.js has {sink}");

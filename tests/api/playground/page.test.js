@@ -36,6 +36,8 @@ test("a token of every algorithm is good under the published keys, and only as i
     assert.deepEqual([...token].flatMap((character, at) => (character === changed.token[at] ? [] : [at])), [changed.at]);
     assert.equal((await verify(changed.token, keys)).outcome, "bad", "one character");
     assert.equal((await verify(token, [])).outcome, "bad", "no such key");
+    const relabelled = keys.map((key) => ({ ...key, alg: "ES384" }));
+    assert.equal((await verify(token, relabelled)).outcome, "bad", "a key that says it is for another algorithm");
     const others = keys.filter(({ kid }) => kid !== read(token).header.kid);
     const renamed = others.map((key) => ({ ...key, kid: read(token).header.kid }));
     for (const key of renamed) assert.equal((await verify(token, [key])).outcome, "bad", "a key of another algorithm");
