@@ -70,7 +70,7 @@ pub(super) async fn keep(
 }
 
 fn refusal(request: &ServiceRequest) -> Option<HttpResponse> {
-    let own = request.app_data::<Own>()?;
+    let Some(own) = request.app_data::<Own>() else { return Some(HttpResponse::InternalServerError().finish()) };
     if !own.is_named(request.headers()) {
         let text = format!("This is the demo of Jotsmith. It answers at http://{}/ alone.\n", own.host);
         return Some(HttpResponse::MisdirectedRequest().content_type("text/plain; charset=utf-8").body(text));

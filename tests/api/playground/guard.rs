@@ -1,5 +1,8 @@
 //! Another site in the same browser gets nothing of the port: not by another name for it, not by asking it.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+
 use reqwest::header::HOST;
 
 use super::Demo;
@@ -26,6 +29,27 @@ async fn under_any_other_name_the_port_says_nothing() {
             assert_eq!(answer.status.as_u16(), 421, "{host} {path}");
             assert_eq!(answer.body, format!("This is the demo of Jotsmith. It answers at {}/ alone.\n", demo.origin));
         }
+    }
+}
+
+/// The first line of the answer to a request that is written by hand.
+fn first_line(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(request.as_bytes()).expect("it is read");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("an answer");
+    line.trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_request_names_its_host_once() {
+    let demo = Demo::start(&[]).await;
+    let own = demo.origin.strip_prefix("http://").expect("loopback").to_owned();
+    let line = |headers: String| first_line(&own, &format!("GET /config.json HTTP/1.0\r\n{headers}\r\n"));
+    assert!(line(format!("Host: {own}\r\n")).ends_with(" 200 OK"));
+    for headers in [String::new(), format!("Host: {own}\r\nHost: {own}\r\n"), "Host:\r\n".to_owned()] {
+        let line = line(headers.clone());
+        assert!(line.contains(" 421 ") || line.contains(" 400 "), "{headers:?}: {line}");
     }
 }
 

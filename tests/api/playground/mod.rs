@@ -25,7 +25,7 @@ struct Demo {
     /// Where the page is.
     origin: String,
     config: Value,
-    /// The client_secret of the machine.
+    /// The `client_secret` of the machine.
     machine_secret: String,
     _running: Running,
     _site: Site,
