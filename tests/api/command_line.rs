@@ -79,6 +79,7 @@ fn a_command_that_is_called_wrongly_exits_with_2_and_says_how_it_is_called() {
         &["keys", "generate"],
         &["keys", "generate", "--algorithm", "HS256"],
         &["demo", "--port", "70000"],
+        &["demo", "--algorithm", "none"],
         &["grants", "revoke"],
     ] {
         let Outcome { code, stdout, stderr } = run(&site, arguments);

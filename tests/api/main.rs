@@ -31,6 +31,7 @@ mod metrics;
 mod offline_verification;
 mod pages;
 mod password_grant;
+mod playground;
 mod private_key_jwt;
 mod refresh;
 mod reload;
