@@ -155,7 +155,7 @@ mod tests {
             Refusal::NotAForm.error(),
             Refusal::TooLong.error(),
             Refusal::BrokenOff.error(),
-            StoreUnavailable.into(),
+            StoreUnavailable { cause: "gone".to_owned(), retry_after: std::time::Duration::from_secs(1) }.into(),
         ];
         assert_eq!(errors.len(), OF_ERRORS.len(), "each sentence is some error's");
         let languages = Languages::built_in();

@@ -93,7 +93,12 @@ impl Page {
         assert!(forms.next().is_none(), "two forms");
         assert_eq!(form.attribute("method"), "post");
         let pairs = |name| {
-            let with_name = self.named(name).filter(|element| element.attributes.contains_key("name"));
+            let is_sent = |element: &&Element| {
+                // A box without its mark is not sent (HTML Standard, "constructing the entry list").
+                let is_box = element.attribute("type") == "checkbox";
+                element.attributes.contains_key("name") && (!is_box || element.attributes.contains_key("checked"))
+            };
+            let with_name = self.named(name).filter(is_sent);
             let pair =
                 |element: &Element| (element.attribute("name").to_owned(), element.attribute("value").to_owned());
             with_name.map(pair).collect()
