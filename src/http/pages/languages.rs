@@ -104,8 +104,11 @@ impl Languages {
 fn read(file: &ThemeFile) -> Result<FluentResource, ThemeRefused> {
     FluentResource::try_new(file.text.clone()).map_err(|(_, errors)| {
         let first = errors.first();
-        let at = first.map_or(0, |error| error.pos.start).min(file.text.len());
-        let line = file.text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        // Where the entry begins that cannot be read: what is wrong in it may show only where the next one begins.
+        let at = first.map_or(0, |error| error.slice.as_ref().unwrap_or(&error.pos).start).min(file.text.len());
+        let bytes = file.text.as_bytes();
+        let at = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         let what = first.map_or_else(|| "is no Fluent file".to_owned(), |error| error.kind.to_string());
         ThemeRefused::at(&file.path, Some(line), what)
     })

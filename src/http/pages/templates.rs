@@ -59,6 +59,12 @@ impl Templates {
         let mut themed = built_in();
         let paths: Vec<_> = files.iter().map(|(name, file)| (name.clone(), file.path.clone())).collect();
         for (name, file) in files {
+            let is_page = BUILT_IN_TEMPLATES.iter().any(|(own, _)| own == name);
+            if !is_page && !name.starts_with('_') {
+                let pages = BUILT_IN_TEMPLATES.map(|(own, _)| own).join(", ");
+                let what = format!("is no page; pages are {pages}; a part that others include begins with _");
+                return Err(ThemeRefused::at(&file.path, None, what));
+            }
             let added = themed.add_template_owned(name.clone(), file.text.clone());
             added.map_err(|error| refused(&file.path, &error))?;
         }

@@ -128,6 +128,12 @@ impl Form {
         self
     }
 
+    /// The same form with one more field, such as a box that is marked.
+    pub(crate) fn add(mut self, name: &str, value: &str) -> Self {
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The same form without a field, as only somebody sends it who writes forms by hand.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(own, _)| own != name);
