@@ -220,7 +220,7 @@ mod tests {
         let mut remembered = RememberedConsents::default();
         remembered
             .remember(RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
-        assert!(!remembered.cover(&request, "bob", None, NOW).is_some());
+        assert!(remembered.cover(&request, "bob", None, NOW).is_none());
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
         let mut remembered = RememberedConsents::default();
         remembered.remember(RememberedConsent::given(&before, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
         let renamed = Registered::with(|metadata| metadata.client_name = Some("Your bank".to_owned()));
-        assert!(!remembered.cover(&renamed.request("client_id=web"), ALICE, None, NOW).is_some());
+        assert!(remembered.cover(&renamed.request("client_id=web"), ALICE, None, NOW).is_none());
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(remembered.0.len(), MOST_CONSENTS);
         assert!(remembered.0.is_sorted_by(|one, next| one.given_at >= next.given_at));
         let now = later(Duration::from_mins(1));
-        assert!(!remembered.cover(&request, &subject(1), None, now).is_some());
+        assert!(remembered.cover(&request, &subject(1), None, now).is_none());
         assert!(remembered.cover(&request, &subject(2), None, now).is_some());
         assert!(remembered.cover(&request, &subject(MOST_CONSENTS + 1), None, now).is_some());
     }
@@ -386,8 +386,8 @@ mod tests {
             |m| m.tos_uri = Some("https://other.example".to_owned()),
         ];
         for change in changes {
-            let changed = Registered::with(change).request("client_id=web");
-            assert_eq!(remembered.cover(&changed, ALICE, None, NOW), None);
+            let other = Registered::with(change).request("client_id=web");
+            assert_eq!(remembered.cover(&other, ALICE, None, NOW), None);
         }
     }
 }

@@ -229,7 +229,7 @@ impl AuthorizationRequest {
         let text = scope.to_string();
         let wish = Wish {
             response_type: self.terms.response_type,
-            code_challenge: self.terms.code_challenge.clone(),
+            code_challenge: self.terms.code_challenge,
             scope: Some(&text),
             resources: self.terms.resources.iter().filter(is_used).map(ResourceIndicator::as_str).collect(),
         };

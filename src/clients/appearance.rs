@@ -81,11 +81,13 @@ impl Color {
 
     /// Black or white, whichever is easier to read on this colour. On any colour one of them has a contrast of 4.58 or
     /// more: the product of both is always 21.
+    #[must_use]
     pub fn text_on(self) -> Self {
         if self.contrast(Self::WHITE) >= self.contrast(Self::BLACK) { Self::WHITE } else { Self::BLACK }
     }
 
     /// This colour, as far towards black or white as it takes to be read on `ground`.
+    #[must_use]
     pub fn readable_on(self, ground: Self) -> Self {
         let end = ground.text_on();
         let mixed = |step: u16| {

@@ -74,6 +74,11 @@ pub(super) fn read(reading: &Reading<'_>, environment: &Environment, inputs: &In
 /// The picture in a file; an error is a sentence.
 pub(super) fn read_logo(path: &Path, environment: &Environment, inputs: &Inputs) -> Result<Logo, String> {
     let path = environment.working_directory.join(path);
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        // A device would never end.
+        inputs.look(&path);
+        return Err(format!("{} is no file", path.display()));
+    }
     let content = inputs.read_bytes(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     Logo::new(content).map_err(|refused| format!("{} {refused}", path.display()))
 }

@@ -176,7 +176,7 @@ impl Preferences {
             let Range::Tag(tag, script) = range else { return free.next() };
             let mut wanted = &*tag.with_script(script.as_deref());
             // The language alone is not looked for where the script is known: another script is another reader's.
-            let shortest = if script.is_some() { 1 } else { 0 };
+            let shortest = usize::from(script.is_some());
             while wanted.matches('-').count() >= shortest {
                 if let Some(at) = find(&|there| there == wanted) {
                     return Some(at);
@@ -284,6 +284,7 @@ mod tests {
     #[test]
     fn traditional_chinese_is_not_taken_for_simplified_while_anything_else_will_do() {
         const THERE: [&str; 2] = ["en", "zh-Hans"];
+        const BOTH: [&str; 3] = ["en", "zh-Hans", "zh-Hant"];
         // What browsers in Taiwan and Hong Kong send: the bare `zh` repeats the first and asks for no other script.
         assert_eq!(best("zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7", &THERE), Some("en"));
         assert_eq!(best("zh-HK,en;q=0.2", &THERE), Some("en"));
@@ -291,7 +292,6 @@ mod tests {
         assert_eq!(best("zh-TW", &THERE), Some("zh-Hans"));
         assert_eq!(best("zh-Hant,zh;q=0.5", &THERE), Some("zh-Hans"));
         assert_eq!(best("zh-TW,zh-CN;q=0.5,en;q=0.4", &THERE), Some("zh-Hans"));
-        const BOTH: [&str; 3] = ["en", "zh-Hans", "zh-Hant"];
         for header in ["zh-TW", "zh-HK,zh;q=0.9", "zh-Hant-MO", "zh-TW,zh;q=0.9,en;q=0.8"] {
             assert_eq!(best(header, &BOTH), Some("zh-Hant"), "{header}");
         }

@@ -24,8 +24,6 @@ async fn every_page(server: &TestServer) -> Vec<(&'static str, Answer)> {
     let none_left = browser.submit(&consent.form().without("scope:read").without("scope:write").press("allow")).await;
     let switched = browser.clone().submit(&consent.form().press("switch")).await;
     let posting = browser.consent(&ask_of_web().with("response_mode", "form_post").with("prompt", "consent")).await;
-    let login = browser.authorize(&ask_of_web().with("prompt", "login")).await;
-    let consent = browser.sign_in(&login).await;
     let logout = browser.get("/logout").await;
     let signed_out = browser.submit(&logout.form()).await;
     let error = browser.get("/authorize").await;

@@ -106,9 +106,9 @@ fn read(file: &ThemeFile) -> Result<FluentResource, ThemeRefused> {
         let first = errors.first();
         // Where the entry begins that cannot be read: what is wrong in it may show only where the next one begins.
         let at = first.map_or(0, |error| error.slice.as_ref().unwrap_or(&error.pos).start).min(file.text.len());
-        let bytes = file.text.as_bytes();
-        let at = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let (before, rest) = file.text.split_at(at);
+        let blank = rest.len() - rest.trim_start().len();
+        let line = before.matches('\n').count() + rest[..blank].matches('\n').count() + 1;
         let what = first.map_or_else(|| "is no Fluent file".to_owned(), |error| error.kind.to_string());
         ThemeRefused::at(&file.path, Some(line), what)
     })
@@ -133,18 +133,20 @@ impl Language {
 
     /// The words of a message; the key itself where there are none.
     pub(super) fn say(&self, key: &str, told: &[Told<'_>]) -> String {
-        match self.words(key, told) {
-            Ok(words) => words,
-            Err(cause) => match &self.english {
-                Some(english) => {
-                    tracing::warn!(message.key = key, language = %self.tag, error.cause = cause, "said in English");
-                    english.say(key, told)
-                }
-                None => {
-                    tracing::error!(message.key = key, error.cause = cause, "a page has no words for something");
-                    key.to_owned()
-                }
-            },
+        if let (Some(english), false) = (&self.english, self.messages.has_message(key)) {
+            // The log has said at the start which ones a language lacks.
+            return english.say(key, told);
+        }
+        match (self.words(key, told), &self.english) {
+            (Ok(words), _) => words,
+            (Err(cause), Some(english)) => {
+                tracing::warn!(message.key = key, language = %self.tag, error.cause = cause, "said in English");
+                english.say(key, told)
+            }
+            (Err(cause), None) => {
+                tracing::error!(message.key = key, error.cause = cause, "a page has no words for something");
+                key.to_owned()
+            }
         }
     }
 
@@ -219,7 +221,9 @@ mod tests {
                     Expression::Inline(inline) => of_inline(inline, variables),
                     Expression::Select { selector, variants } => {
                         of_inline(selector, variables);
-                        variants.iter().for_each(|variant| of_pattern(&variant.value, variables));
+                        for variant in variants {
+                            of_pattern(&variant.value, variables);
+                        }
                     }
                 }
             }

@@ -21,7 +21,7 @@ mod samples;
 mod templates;
 mod theme;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,8 +90,8 @@ impl Pages {
             color: client.appearance.color.or(color),
             has_logo: own.has_logo || client.appearance.logo.is_some(),
         };
-        let keys = clients.iter().map(of_client).chain([own]);
-        let looks = keys.map(|key| (key, [Look::new(STYLE, key), Look::new(style, key)])).collect();
+        let keys: BTreeSet<LookKey> = clients.iter().map(of_client).chain([own]).collect();
+        let looks = keys.into_iter().map(|key| (key, [Look::new(STYLE, key), Look::new(style, key)])).collect();
         let of_clients = clients.iter().filter_map(|client| client.appearance.logo.clone());
         let logos = of_clients.chain(logo.clone()).map(|logo| (Arc::clone(logo.name()), logo)).collect();
         let logo_base = issuer.endpoint(endpoint::LOGOS);
