@@ -1,12 +1,17 @@
-//! Consent: the form of the consent page comes back.
+//! Consent: the form of the consent page comes back, with a yes, a no, or "that is not me".
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::authorize::interaction::InteractionRefused;
+use crate::authorize::request::AuthorizationRequest;
+use crate::login::session::Session;
 use crate::protocol::parameters::Parameters;
 
-use super::browser::{CSRF_FIELD, FormAction, REQUEST_FIELD, Step, is_from_elsewhere, show_refusal, stale_form};
+use super::browser::{
+    CSRF_FIELD, FormAction, REQUEST_FIELD, Step, add, is_from_elsewhere, left_out, show_refusal, stale_form,
+};
+use super::cookies::CookieKind;
 use super::form;
 use super::state::State;
 
@@ -37,9 +42,24 @@ pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<Sta
         Err(error) => return step.fail(error),
     };
     tracing::Span::current().record("client.id", asked.client().id.as_str());
-    // Anything but a clear yes is a no.
-    if parameters.optional("decision") != Some("allow") {
-        return step.refuse(asked.to().clone(), &InteractionRefused::Denied.into());
+    match parameters.optional("decision") {
+        Some("allow") => {
+            let left_out = left_out(&asked, &parameters);
+            step.proceed(&asked, Some(&session), valid_from, Some(&left_out)).await
+        }
+        Some("switch") => switch(&step, asked, &session).await,
+        // Anything but a clear yes is a no.
+        _ => step.refuse(asked.to().clone(), &InteractionRefused::Denied.into()),
     }
-    step.proceed(&asked, Some(&session), valid_from, true).await
+}
+
+/// It was somebody else who was signed in: they are signed out, and the same request goes on at the login page.
+async fn switch(step: &Step<'_>, asked: AuthorizationRequest, session: &Session) -> HttpResponse {
+    if let Err(unavailable) = step.end(session).await {
+        return step.show_error(&unavailable);
+    }
+    tracing::info!("signed out by whoever is somebody else");
+    let mut response = step.show_login(&asked.for_somebody_else(), None);
+    add(&mut response, &step.cookies().remove(CookieKind::Session));
+    response
 }

@@ -16,6 +16,7 @@ use super::browser::{
 };
 use super::cookies::CookieKind;
 use super::error_response::whole_seconds;
+use super::pages::Message;
 use super::state::State;
 use super::{form, network};
 
@@ -67,7 +68,7 @@ async fn signed_in(step: &Step<'_>, asked: &AuthorizationRequest, account: &Acco
         Ok(early_end) => early_end,
         Err(unavailable) => return step.refuse(asked.to().clone(), &unavailable.into()),
     };
-    let mut response = step.proceed(asked, Some(&session), early_end.valid_from, false).await;
+    let mut response = step.proceed(asked, Some(&session), early_end.valid_from, None).await;
     step.add_cookie(&mut response, CookieKind::Session, &session, lifetime);
     add(&mut response, &step.cookies().remove(CookieKind::Browser));
     response
@@ -88,18 +89,12 @@ fn again(step: &Step<'_>, asked: &AuthorizationRequest, username: &str, refused:
 }
 
 /// With what status the login page comes back, and what it says.
-const fn words(refused: &LoginRefused) -> (StatusCode, &'static str) {
+const fn words(refused: &LoginRefused) -> (StatusCode, Message) {
     match refused {
-        LoginRefused::Wrong => (StatusCode::FORBIDDEN, "Username or password is wrong."),
-        LoginRefused::Throttled(_) => {
-            (StatusCode::TOO_MANY_REQUESTS, "There were too many attempts. Wait a little, then try again.")
-        }
-        LoginRefused::Busy(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in. Try again in a moment.")
-        }
-        LoginRefused::Unavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Nobody can sign in right now. Try again in a moment.")
-        }
+        LoginRefused::Wrong => (StatusCode::FORBIDDEN, Message::LoginWrong),
+        LoginRefused::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, Message::LoginThrottled),
+        LoginRefused::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, Message::LoginBusy),
+        LoginRefused::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Message::LoginUnavailable),
     }
 }
 

@@ -17,6 +17,7 @@ mod introspect;
 mod jwks;
 pub mod live;
 mod login;
+mod logos;
 mod logout;
 mod metadata;
 mod metrics;
@@ -38,6 +39,7 @@ use crate::protocol::issuer::Issuer;
 pub use headers::name_request;
 pub use metadata::render as render_metadata;
 pub use metrics::measure_request;
+pub use pages::{PageSettings, Pages, Theme, ThemeFile, ThemeRefused};
 
 /// The address of the token endpoint, as the metadata names it.
 pub fn token_endpoint(issuer: &Issuer) -> String {
@@ -64,6 +66,7 @@ pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<>
                     .route(web::get().to(logout::ask))
                     .route(web::post().to(logout::logout)),
             )
+            .service(get(&format!("{path}{}/{{name}}", endpoint::LOGOS)).route(read().to(logos::logo)))
             .service(
                 post(&format!("{path}{}", endpoint::TOKEN))
                     .route(web::post().to(token::token))
@@ -114,6 +117,7 @@ mod endpoint {
     pub(super) const LOGIN: &str = "/login";
     pub(super) const CONSENT: &str = "/consent";
     pub(super) const LOGOUT: &str = "/logout";
+    pub(super) const LOGOS: &str = "/logos";
     pub(super) const TOKEN: &str = "/token";
     pub(super) const REVOKE: &str = "/revoke";
     pub(super) const INTROSPECT: &str = "/introspect";
