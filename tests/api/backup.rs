@@ -4,16 +4,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jotsmith::clients::ClientSecretHash;
 use jotsmith::foundation::clock::{Clock as _, SystemClock};
 use jotsmith::foundation::random::OsRandom;
+use jotsmith::foundation::secret::ExposeSecret as _;
 use jotsmith::keys::schedule::{Lifecycle, Scheduled};
 use jotsmith::keys::sealing_files;
 use jotsmith::keys::sealing_ring::SealingRing;
 use jotsmith::protocol::issuer::Issuer;
-use jotsmith::foundation::secret::ExposeSecret as _;
 use jotsmith::tokens::handle::{Handle, HandleKind};
 use reqwest::Method;
 use rustix::process::Signal;
@@ -241,31 +242,29 @@ async fn a_backup_that_is_taken_while_tokens_rotate_is_whole_and_each_of_them_go
     for _ in 0..CLIENTS {
         tokens.push(served.sign_in(ALICE, PASSWORD).await);
     }
-    let is_over = AtomicBool::new(false);
-    let (folder, is_done) = (served.site.folder().to_owned(), &is_over);
-    let rotated = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for number in 0..5 {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let exports = {
+        let (folder, is_over) = (served.site.folder().to_owned(), Arc::clone(&is_over));
+        std::thread::spawn(move || {
+            let exports = (0..5).map(|number| {
                 let file = format!("backup-{number}.jsonl");
-                let outcome = program::run(&folder, &["store", "export", &file, "--config", "config.toml"]);
-                assert_eq!(outcome.code, Some(0), "{outcome:?}");
-            }
-            is_done.store(true, Ordering::SeqCst);
-        });
-        let served = &served;
-        tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(async {
-                let mut rotations = 0;
-                while !is_over.load(Ordering::SeqCst) {
-                    for token in &mut tokens {
-                        *token = served.refreshed(token).await;
-                        rotations += 1;
-                    }
-                }
-                rotations
-            })
+                program::run(&folder, &["store", "export", &file, "--config", "config.toml"])
+            });
+            let exports: Vec<_> = exports.collect();
+            is_over.store(true, Ordering::SeqCst);
+            exports
         })
-    });
+    };
+    let mut rotated = 0;
+    while !is_over.load(Ordering::SeqCst) {
+        for token in &mut tokens {
+            *token = served.refreshed(token).await;
+            rotated += 1;
+        }
+    }
+    for outcome in exports.join().expect("no panic") {
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    }
     assert!(rotated > CLIENTS);
     served.restore("backup-2.jsonl", &[]);
     for token in &tokens {
@@ -278,39 +277,29 @@ async fn a_backup_that_is_taken_while_tokens_rotate_is_whole_and_each_of_them_go
 async fn a_stopped_server_is_backed_up_from_its_folder_and_a_running_one_by_its_port() {
     let mut served = Served::start();
     let token = served.sign_in(ALICE, PASSWORD).await;
-    let source = |file: &str| {
-        let first: Value = serde_json::from_str(file.lines().next().expect("a line")).expect("JSON");
-        let header = first["jotsmith_export"].clone();
+    let source = |served: &Served, file: &str| {
+        let first: Value = serde_json::from_str(served.file(file).lines().next().expect("a line")).expect("JSON");
+        let header = first["jotsmith-export"].clone();
         assert_eq!((&header["format"], &header["issuer"]), (&json!(1), &json!(served.site.origin())));
         assert_eq!(header["sealing_keys"].as_array().map(Vec::len), Some(1));
         header["store"].as_str().expect("a text").to_owned()
     };
     served.command(0, &["export", "running.jsonl"]);
-    assert_eq!(source(&served.file("running.jsonl")), "running");
+    assert_eq!(source(&served, "running.jsonl"), "running");
     assert!(served.failure(&["export", "--stopped", "no.jsonl"]).contains("in use by another process"));
     let output = served.command(0, &["export", "-"]).stdout;
-    assert_eq!(source(&output), "running");
+    assert!(output.starts_with("{\"jotsmith-export\"") && output.ends_with("\"}}\n"), "{output}");
     served.command(2, &["export", "--running", "--stopped", "no.jsonl"]);
     served.command(2, &["export"]);
 
-    served.server.take().expect("it serves").signal(Signal::TERM);
-    let served = Served { server: None, ..served };
-    let mut stopped = Err(String::new());
-    // The folder is free once the server has ended.
-    for _ in 0..100 {
-        let outcome = program::run(
-            served.site.folder(),
-            &["store", "export", "--overwrite", "stopped.jsonl", "--config", "config.toml"],
-        );
-        stopped = if outcome.code == Some(0) { Ok(()) } else { Err(outcome.stderr) };
-        if stopped.is_ok() {
-            break;
-        }
-    }
-    stopped.expect("exported");
+    served.stop();
+    served.command(0, &["export", "stopped.jsonl"]);
+    assert_eq!(source(&served, "stopped.jsonl"), "stopped");
+    assert_eq!(served.command(0, &["export", "--stopped", "-"]).stdout.lines().count(), output.lines().count());
     assert!(served.failure(&["export", "--running", "no.jsonl"]).contains("is it running"));
     assert!(!served.site.folder().join("no.jsonl").exists());
-    drop(token);
+    served.go_on();
+    served.refreshed(&token).await;
 }
 
 #[tokio::test]
@@ -498,9 +487,11 @@ async fn only_who_may_administer_gets_an_export_and_only_by_our_names() {
 #[test]
 fn what_is_said_about_backups_names_flags_and_routes_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = ["docs/store.md", "docs/operations.md"].map(|name| fs::read_to_string(root.join(name)).expect("a document"));
+    let docs =
+        ["docs/store.md", "docs/operations.md"].map(|name| fs::read_to_string(root.join(name)).expect("a document"));
     let site = Site::new();
-    let help = ["export", "import"].map(|command| program::run(site.folder(), &["store", command, "--help"]).stdout).concat();
+    let help =
+        ["export", "import"].map(|command| program::run(site.folder(), &["store", command, "--help"]).stdout).concat();
     let said = docs.concat();
     for flag in ["--running", "--stopped", "--overwrite", "--revoke-all"] {
         assert!(said.contains(flag) && help.contains(flag), "{flag}");

@@ -403,7 +403,7 @@ fn lines_that_are_missing_twice_in_another_order_or_too_many_are_refused() {
     assert!(refused_import(&sealed_anew(&[body[0], &large]), &data).contains("more than 4096"));
     let endless = format!("{{\"grant\":\"{}\"}}", "a".repeat(2 << 20));
     assert!(refused(&sealed_anew(&[body[0], &endless]), &data, "endless").contains("longer than"));
-    for nothing in [&b""[..], b"\n", b"{}\n", b"null\n", &[0; 100], b"{\"jotsmith_export\":{}}\n", &vec![b'a'; 3 << 20]]
+    for nothing in [&b""[..], b"\n", b"{}\n", b"null\n", &[0; 100], b"{\"jotsmith-export\":{}}\n", &vec![b'a'; 3 << 20]]
     {
         assert!(refused(nothing, &data, "something else").contains("is no file"));
     }

@@ -98,7 +98,8 @@ pub(super) enum BadLine {
 /// The first line, whatever else it says.
 #[derive(Deserialize)]
 pub(super) struct AnyFirst {
-    pub(super) jotsmith_export: AnyHeader,
+    #[serde(rename = "jotsmith-export")]
+    pub(super) header: AnyHeader,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +110,8 @@ pub(super) struct AnyHeader {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireFirst {
-    jotsmith_export: WireHeader,
+    #[serde(rename = "jotsmith-export")]
+    header: WireHeader,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -183,7 +185,7 @@ struct WireKey {
 pub(super) fn first(origin: &Origin) -> Vec<u8> {
     let Origin { issuer, begun_at, is_running, sealing_keys } = origin;
     to_line(&WireFirst {
-        jotsmith_export: WireHeader {
+        header: WireHeader {
             format: FORMAT,
             issuer: issuer.clone(),
             begun_at: begun_at.to_string(),
@@ -195,7 +197,7 @@ pub(super) fn first(origin: &Origin) -> Vec<u8> {
 
 /// What the first line of a format that is known says.
 pub(super) fn read_first(line: &[u8]) -> Option<Header> {
-    let WireFirst { jotsmith_export: header } = serde_json::from_slice(line).ok()?;
+    let WireFirst { header } = serde_json::from_slice(line).ok()?;
     let WireHeader { format, issuer, begun_at, store, sealing_keys } = header;
     let begun_at = begun_at.parse().ok()?;
     let is_running = matches!(store, WireSource::Running);

@@ -143,7 +143,7 @@ impl Scanner {
 /// What the first line says, and how the others are read.
 fn read_first(line: &[u8]) -> Result<(Header, ReadLine), BackupRefused> {
     let text = line.strip_suffix(b"\n").ok_or(BackupRefused::NotABackup)?;
-    let AnyFirst { jotsmith_export: any } = serde_json::from_slice(text).map_err(|_| BackupRefused::NotABackup)?;
+    let AnyFirst { header: any } = serde_json::from_slice(text).map_err(|_| BackupRefused::NotABackup)?;
     let read = line::reader_of(any.format).ok_or(BackupRefused::UnknownFormat { format: any.format })?;
     let header =
         line::read_first(text).ok_or_else(|| BackupRefused::Damaged { line: 1, what: BadLine::Json.to_string() })?;
