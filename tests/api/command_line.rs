@@ -12,7 +12,7 @@ use crate::harness::program::{self, Outcome};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, Site, TestServer, machine};
 
 /// Every command.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["serve"],
     &["demo"],
@@ -32,6 +32,9 @@ const COMMANDS: [&[&str]; 19] = [
     &["grants"],
     &["grants", "list"],
     &["grants", "revoke"],
+    &["store"],
+    &["store", "export"],
+    &["store", "import"],
 ];
 
 fn run(site: &Site, arguments: &[&str]) -> Outcome {

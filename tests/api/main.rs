@@ -5,6 +5,7 @@ mod harness;
 mod admin;
 mod audience;
 mod authorization_requests;
+mod backup;
 mod check_diff;
 mod client_authentication;
 mod client_credentials;

@@ -1,5 +1,6 @@
 //! The stores: one suite of rules that every backend must keep, and what only the embedded one can get wrong.
 
+mod backup;
 mod commits;
 mod crash;
 mod damage;

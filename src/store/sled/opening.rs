@@ -48,11 +48,31 @@ pub enum OpenFailed {
         /// The folder.
         folder: PathBuf,
     },
-    /// Another version made it, or somebody changed the file.
-    #[error("{} does not say that this is a store of format 1: use the version that made it", .file.display())]
+    /// A later version made it.
+    #[error("{} says that this is a store of format {format}, which this version does not know: use the version that made it, or a later one", .file.display())]
     UnknownFormat {
+        /// The file that says so.
+        file: PathBuf,
+        /// The format.
+        format: u64,
+    },
+    /// Somebody changed the file.
+    #[error("{} does not say that this is a store: bring back a copy of the folder", .file.display())]
+    NoMark {
         /// The file that should say so.
         file: PathBuf,
+    },
+    /// An import was ended before its end, and nothing is served of half a backup.
+    #[error("an import into {} was not finished: repeat it, or remove what is in the folder to begin with an empty store", .folder.display())]
+    ImportCutOff {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Something is to be imported, and there are records.
+    #[error("there is a store in {} already, and nothing is imported over it: move that folder away, or name another one in store.url", .folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
     },
     /// Records are gone or cannot be read.
     #[error("the store in {} is damaged: {cause}; bring back a copy of the folder", .folder.display())]
@@ -244,7 +264,7 @@ pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sl
 
 /// The number of the last batch and what there is, after every page was read once: damage is found now, while nothing was
 /// promised yet.
-fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
+pub(super) fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
     let read = || -> Result<(u64, Tally), String> {
         let mut tally = Tally::default();
         for entry in tree.iter() {
