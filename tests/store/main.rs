@@ -3,6 +3,7 @@
 mod commits;
 mod crash;
 mod damage;
+mod power_cut;
 mod sled;
 mod space;
 mod suite;

@@ -64,11 +64,16 @@ impl Mark {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
             Err(errno) => return Err(failed(errno.into())),
         }
+        if !is_ours {
+            // Before anything stands beside it: with a name that is lost the rest would be somebody else's folder.
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
         let mut text = String::new();
         // Never long: what else stands there is no mark.
         (&mut file).take(1024).read_to_string(&mut text).map_err(failed)?;
-        // A first start that was cut short: it has promised nothing.
-        let marked = if text.is_empty() {
+        // A first start that was cut short: it has promised nothing. A power cut may keep the length of what it wrote, and
+        // no more.
+        let marked = if text.bytes().all(|byte| byte == 0) {
             None
         } else {
             Some(parse(&text).ok_or_else(|| OpenFailed::UnknownFormat { file: folder.join(NAME) })?)
