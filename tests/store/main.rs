@@ -4,6 +4,7 @@ mod backup;
 mod commits;
 mod crash;
 mod damage;
+mod power_cut;
 mod sled;
 mod space;
 mod suite;

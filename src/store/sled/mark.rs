@@ -114,9 +114,15 @@ impl Mark {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
             Err(errno) => return Err(failed(errno.into())),
         }
+        if !is_ours {
+            // Before anything stands beside it: with a name that is lost the rest would be somebody else's folder.
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
         let mut text = String::new();
         // Never long: what else stands there is no mark.
         (&mut file).take(1024).read_to_string(&mut text).map_err(failed)?;
+        // A power cut may keep the length of what was written, and no more.
+        text.truncate(text.trim_end_matches('\0').len());
         Ok((Self { file }, text))
     }
 
