@@ -28,13 +28,14 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// Where an outside crate may be named; a crate that is not listed may be named anywhere.
-const HOMES: [(&str, &[&str]); 21] = [
+const HOMES: [(&str, &[&str]); 23] = [
     ("actix_web", &["http", "startup", "demo", "telemetry", "resource_server"]),
     ("arc_swap", &["http", "resource_server", "startup", "store"]),
     ("argon2", &["foundation"]),
     ("aws_lc_rs", &["keys"]),
     ("clap", &["cli"]),
     ("config", &["config"]),
+    ("fluent_bundle", &["http"]),
     ("glob", &["config"]),
     ("jsonwebtoken", &["keys"]),
     ("metrics_exporter_prometheus", &["http", "startup", "telemetry"]),
@@ -50,6 +51,7 @@ const HOMES: [(&str, &[&str]); 21] = [
     ("subtle", &["foundation"]),
     ("toml_edit", &["cli", "config"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("unic_langid", &["http"]),
 ];
 
 /// Every path that a file names, made absolute: `["crate", "keys", ..]` for ours, `["ring", ..]` for an outside one.

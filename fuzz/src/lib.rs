@@ -34,6 +34,7 @@ use jotsmith::keys::token_type::TokenType;
 use jotsmith::login::session::Session;
 use jotsmith::protocol::basic_credentials::BasicCredentials;
 use jotsmith::protocol::issuer::Issuer;
+use jotsmith::protocol::language::{LanguageTag, Preferences};
 use jotsmith::protocol::parameters::{LONGEST_VALUE, MOST_PARAMETERS, Parameters, UncheckedParameters};
 use jotsmith::protocol::redirect_uri::{ApplicationType, LONGEST_REDIRECT_URI, RedirectUri};
 use jotsmith::protocol::resource::ResourceIndicator;
@@ -50,7 +51,7 @@ use uuid::Uuid;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("form_body", form_body),
     ("basic_header", basic_header),
     ("redirect_uri", redirect_uri),
@@ -60,6 +61,7 @@ pub const TARGETS: [Target; 12] = [
     ("client_assertion", client_assertion),
     ("sealed_value", sealed_value),
     ("cookie_header", cookie_header),
+    ("languages", languages),
     ("resource_indicator", resource_indicator),
     ("scope", scope),
     ("configuration", configuration),
@@ -458,11 +460,34 @@ pub fn scope(data: &[u8]) {
     assert_eq!(either.tokens().count() + both.tokens().count(), one.tokens().count() + other.tokens().count());
 }
 
+/// `Accept-Language`, `ui_locales` and a tag, a line each: what is chosen is there, and a tag that is read is written so.
+pub fn languages(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.split('\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let of_browser = Preferences::of_accept_language(line());
+    let of_client = Preferences::of_ui_locales(line());
+    if let Ok(tag) = LanguageTag::parse(line()) {
+        assert_eq!(LanguageTag::parse(tag.as_str()), Ok(tag.clone()), "{tag}");
+        assert!(
+            tag.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') && tag.as_str().len() <= 35
+        );
+        assert!(matches!(tag.direction(), "ltr" | "rtl"));
+        // Whoever asks for exactly what is there gets it.
+        assert_eq!(Preferences::of_ui_locales(tag.as_str()).best(std::slice::from_ref(&tag)), Some(0), "{tag}");
+    }
+    let there = ["en", "zh-Hans", "zh-Hant", "pt-PT"].map(|tag| LanguageTag::parse(tag).expect("a tag"));
+    for preferences in [of_browser, of_client] {
+        assert!(preferences.best(&there).is_none_or(|at| at < there.len()));
+        assert_eq!(preferences.best(&[]), None);
+    }
+}
+
 /// A file of configuration: refused with a place and a sentence, or read to the same twice.
 pub fn configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     // These name other files of this machine, which may be devices that never end.
-    if ["include", "file", "\\u", "\\U", "\\x"].iter().any(|word| text.contains(word)) {
+    if ["include", "file", "logo", "\\u", "\\U", "\\x"].iter().any(|word| text.contains(word)) {
         return;
     }
     let read = || {

@@ -44,55 +44,70 @@ pub struct RememberedConsent {
     /// A digest of who consented, to which client, and where its answers go.
     binding: [u8; SHA256_BYTES],
     scope: Scope,
+    /// What was asked for and left out. It is left out again, without a question.
+    left_out: Scope,
     resources: Vec<ResourceIndicator>,
     given_at: Timestamp,
 }
 
 impl RememberedConsent {
-    /// The consent that the person `subject` has given `now` to all that a request asks for; `None` where it must not be
-    /// remembered.
-    pub fn given(request: &AuthorizationRequest, subject: &str, now: Timestamp) -> Option<Self> {
+    /// The consent that the person `subject` has given `now` to all that a request asks for but `left_out`; `None` where it
+    /// must not be remembered.
+    pub fn given(request: &AuthorizationRequest, left_out: &Scope, subject: &str, now: Timestamp) -> Option<Self> {
+        let asked = &request.terms().scope;
         is_client_assured(request).then(|| Self {
             binding: binding(request, subject),
-            scope: request.terms().scope.clone(),
+            scope: asked.tokens().filter(|token| !left_out.contains(token)).collect(),
+            left_out: asked.intersection(left_out),
             resources: request.terms().resources.clone(),
             given_at: now,
         })
     }
 
-    /// Whether the person `subject` consented to all that a request asks for. All consents of this person from
-    /// `valid_from` and before were ended.
+    /// What the person `subject` left out of what a request asks for, where they have answered all of it. All consents of
+    /// this person from `valid_from` and before were ended.
     fn covers(
         &self,
         request: &AuthorizationRequest,
         subject: &str,
         valid_from: Option<Timestamp>,
         now: Timestamp,
-    ) -> bool {
+    ) -> Option<Scope> {
         let terms = request.terms();
-        self.is_live(now)
+        let left_out = terms.scope.intersection(&self.left_out);
+        // Where all of it was left out, asking again is the only way to have any; where some of it may no longer be left
+        // out, it is another question.
+        let is_something_left = terms.scope.is_empty() || !terms.scope.is_subset_of(&self.left_out);
+        let is_answer = self.is_live(now)
             && valid_from.is_none_or(|valid_from| self.given_at > valid_from)
             && self.binding == binding(request, subject)
-            && terms.scope.is_subset_of(&self.scope)
-            && terms.resources.iter().all(|resource| self.resources.contains(resource))
+            && terms.scope.tokens().all(|token| self.scope.contains(token) || left_out.contains(token))
+            && is_something_left
+            && left_out.is_subset_of(&request.optional_scope())
+            && terms.resources.iter().all(|resource| self.resources.contains(resource));
+        is_answer.then_some(left_out)
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
         now.since(self.given_at) <= LONGEST_CONSENT
     }
 
+    /// Whether this one, which is younger, stands for `other`: nothing of it is lost, or some of it was left out now.
+    fn replaces(&self, other: &Self) -> bool {
+        self.binding == other.binding && (self.includes(other) || !other.scope.intersection(&self.left_out).is_empty())
+    }
+
     /// Whether nothing of `other` is lost when this one stands for it.
     fn includes(&self, other: &Self) -> bool {
-        self.binding == other.binding
-            && other.scope.is_subset_of(&self.scope)
+        other.scope.is_subset_of(&self.scope)
             && other.resources.iter().all(|resource| self.resources.contains(resource))
     }
 
     /// About as many bytes as it has in the cookie.
     fn weight(&self) -> usize {
-        let scope: usize = self.scope.tokens().map(|token| token.len() + 1).sum();
+        let scope: usize = self.scope.tokens().chain(self.left_out.tokens()).map(|token| token.len() + 1).sum();
         let resources: usize = self.resources.iter().map(|resource| resource.as_str().len() + 2).sum();
-        SHA256_BYTES + size_of::<Timestamp>() + 4 + scope + resources
+        SHA256_BYTES + size_of::<Timestamp>() + 6 + scope + resources
     }
 }
 
@@ -101,26 +116,27 @@ impl RememberedConsent {
 pub struct RememberedConsents(Vec<RememberedConsent>);
 
 impl RememberedConsents {
-    /// Whether the person `subject` consented to all that a request asks for, in one consent. All consents of this
-    /// person from `valid_from` and before were ended.
+    /// What the person `subject` left out of what a request asks for, where they have answered all of it in one consent;
+    /// `None`: they have not. All consents of this person from `valid_from` and before were ended.
     pub fn cover(
         &self,
         request: &AuthorizationRequest,
         subject: &str,
         valid_from: Option<Timestamp>,
         now: Timestamp,
-    ) -> bool {
-        self.0.iter().any(|consent| consent.covers(request, subject, valid_from, now))
+    ) -> Option<Scope> {
+        // The latest answer counts.
+        self.0.iter().find_map(|consent| consent.covers(request, subject, valid_from, now))
     }
 
-    /// Adds a consent that was just given. What it includes and what has ended goes, then the oldest until all fit. One
+    /// Adds a consent that was just given. What it replaces and what has ended goes, then the oldest until all fit. One
     /// that is too large by itself is not remembered.
     pub fn remember(&mut self, consent: RememberedConsent) {
         if consent.weight() > MOST_BYTES {
             return;
         }
         let now = consent.given_at;
-        self.0.retain(|old| old.is_live(now) && !consent.includes(old));
+        self.0.retain(|old| old.is_live(now) && !consent.replaces(old));
         self.0.insert(0, consent);
         self.0.sort_by_key(|consent| std::cmp::Reverse(consent.given_at));
         let mut bytes = 0;
@@ -141,6 +157,10 @@ fn binding(request: &AuthorizationRequest, subject: &str) -> [u8; SHA256_BYTES] 
         client.id.as_str(),
         request.to().target.as_str(),
         client.name.as_deref().unwrap_or_default(),
+        client.appearance.logo.as_ref().map_or("", |logo| logo.name()),
+        client.appearance.client_uri.as_deref().unwrap_or_default(),
+        client.appearance.policy_uri.as_deref().unwrap_or_default(),
+        client.appearance.tos_uri.as_deref().unwrap_or_default(),
         client.authorization.application_type.as_str(),
         if client.is_public() { "public" } else { "confidential" },
         // Who let a server have a code has not let a page have a token.
@@ -169,10 +189,10 @@ mod tests {
     fn covers(given: &str, asked: &str) -> bool {
         let registered = Registered::default();
         let mut remembered = RememberedConsents::default();
-        if let Some(consent) = RememberedConsent::given(&registered.request(given), ALICE, NOW) {
+        if let Some(consent) = RememberedConsent::given(&registered.request(given), &Scope::empty(), ALICE, NOW) {
             remembered.remember(consent);
         }
-        remembered.cover(&registered.request(asked), ALICE, None, NOW)
+        remembered.cover(&registered.request(asked), ALICE, None, NOW).is_some()
     }
 
     #[test]
@@ -198,8 +218,9 @@ mod tests {
 
         let request = Registered::default().request("client_id=web");
         let mut remembered = RememberedConsents::default();
-        remembered.remember(RememberedConsent::given(&request, ALICE, NOW).expect("may be remembered"));
-        assert!(!remembered.cover(&request, "bob", None, NOW));
+        remembered
+            .remember(RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
+        assert!(remembered.cover(&request, "bob", None, NOW).is_none());
     }
 
     #[test]
@@ -219,17 +240,18 @@ mod tests {
     fn a_client_that_calls_itself_otherwise_is_another_client() {
         let before = Registered::default().request("client_id=web");
         let mut remembered = RememberedConsents::default();
-        remembered.remember(RememberedConsent::given(&before, ALICE, NOW).expect("may be remembered"));
+        remembered.remember(RememberedConsent::given(&before, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
         let renamed = Registered::with(|metadata| metadata.client_name = Some("Your bank".to_owned()));
-        assert!(!remembered.cover(&renamed.request("client_id=web"), ALICE, None, NOW));
+        assert!(remembered.cover(&renamed.request("client_id=web"), ALICE, None, NOW).is_none());
     }
 
     #[test]
     fn a_consent_ends_after_90_days_or_with_everything_of_the_person() {
         let request = Registered::default().request("client_id=web");
         let mut remembered = RememberedConsents::default();
-        remembered.remember(RememberedConsent::given(&request, ALICE, NOW).expect("may be remembered"));
-        let covers = |valid_from, now| remembered.cover(&request, ALICE, valid_from, now);
+        remembered
+            .remember(RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
+        let covers = |valid_from, now| remembered.cover(&request, ALICE, valid_from, now).is_some();
         assert!(covers(None, later(LONGEST_CONSENT)));
         assert!(!covers(None, later(LONGEST_CONSENT + Duration::from_millis(1))));
         assert!(covers(Some(NOW.before(Duration::from_millis(1))), NOW));
@@ -249,7 +271,11 @@ mod tests {
             ("client_id=page&redirect_uri=https://page.example/cb&response_type=token", true),
         ] {
             let request = Registered::default().request(query);
-            assert_eq!(RememberedConsent::given(&request, ALICE, NOW).is_some(), is_remembered, "{query}");
+            assert_eq!(
+                RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).is_some(),
+                is_remembered,
+                "{query}"
+            );
             assert_eq!(covers(query, query), is_remembered, "{query}");
         }
     }
@@ -262,14 +288,16 @@ mod tests {
         let request = registered.request("client_id=web");
         for n in 0..MOST_CONSENTS + 2 {
             let now = later(Duration::from_secs(n as u64));
-            remembered.remember(RememberedConsent::given(&request, &subject(n), now).expect("may be remembered"));
+            remembered.remember(
+                RememberedConsent::given(&request, &Scope::empty(), &subject(n), now).expect("may be remembered"),
+            );
         }
         assert_eq!(remembered.0.len(), MOST_CONSENTS);
         assert!(remembered.0.is_sorted_by(|one, next| one.given_at >= next.given_at));
         let now = later(Duration::from_mins(1));
-        assert!(!remembered.cover(&request, &subject(1), None, now));
-        assert!(remembered.cover(&request, &subject(2), None, now));
-        assert!(remembered.cover(&request, &subject(MOST_CONSENTS + 1), None, now));
+        assert!(remembered.cover(&request, &subject(1), None, now).is_none());
+        assert!(remembered.cover(&request, &subject(2), None, now).is_some());
+        assert!(remembered.cover(&request, &subject(MOST_CONSENTS + 1), None, now).is_some());
     }
 
     #[test]
@@ -277,7 +305,7 @@ mod tests {
         let registered = Registered::default();
         let mut remembered = RememberedConsents::default();
         let mut remember = |query, now| {
-            let consent = RememberedConsent::given(&registered.request(query), ALICE, now);
+            let consent = RememberedConsent::given(&registered.request(query), &Scope::empty(), ALICE, now);
             remembered.remember(consent.expect("may be remembered"));
             remembered.0.len()
         };
@@ -293,7 +321,9 @@ mod tests {
         let registered = Registered::default();
         let mut remembered = RememberedConsents::default();
         let consent = |bytes: usize| {
-            let mut consent = RememberedConsent::given(&registered.request("client_id=web"), ALICE, NOW).expect("some");
+            let mut consent =
+                RememberedConsent::given(&registered.request("client_id=web"), &Scope::empty(), ALICE, NOW)
+                    .expect("some");
             consent.binding = sha256(bytes.to_be_bytes());
             consent.scope = "x".repeat(bytes).parse().expect("a valid scope");
             consent
@@ -309,5 +339,55 @@ mod tests {
 
         remembered.remember(consent(MOST_BYTES));
         assert_eq!(remembered.0.len(), kept, "one that never fits drives out no other");
+    }
+
+    #[test]
+    fn what_was_left_out_is_left_out_again_and_asked_for_alone_it_is_asked() {
+        let optional = |scope: &str| {
+            let scope = scope.to_owned();
+            Registered::with(move |metadata| metadata.optional_scope = Some(scope))
+        };
+        let registered = optional("write");
+        let left_out = |text: &str| text.parse::<Scope>().expect("a scope");
+        let given = |left: &str, after: Duration| {
+            let request = registered.request("client_id=web&scope=read+write");
+            RememberedConsent::given(&request, &left_out(left), ALICE, later(after)).expect("may be remembered")
+        };
+        let second = Duration::from_secs(1);
+        let mut remembered = RememberedConsents::default();
+        remembered.remember(given("write", Duration::ZERO));
+        let cover = |registered: &Registered, remembered: &RememberedConsents, scope: &str| {
+            let request = registered.request(&format!("client_id=web&scope={scope}"));
+            remembered.cover(&request, ALICE, None, later(second)).map(|scope| scope.to_string())
+        };
+        assert_eq!(cover(&registered, &remembered, "read+write").as_deref(), Some("write"));
+        assert_eq!(cover(&registered, &remembered, "read").as_deref(), Some(""));
+        assert_eq!(cover(&registered, &remembered, "write"), None);
+        // What may no longer be left out is another question.
+        assert_eq!(cover(&optional(""), &remembered, "read+write"), None);
+        // A later answer takes the place of an earlier one, whichever is the narrower.
+        remembered.remember(given("", second));
+        assert_eq!(cover(&registered, &remembered, "write").as_deref(), Some(""));
+        remembered.remember(given("write", second));
+        assert_eq!(cover(&registered, &remembered, "write"), None);
+        assert_eq!(cover(&registered, &remembered, "read+write").as_deref(), Some("write"));
+    }
+
+    #[test]
+    fn what_a_page_shows_of_a_client_is_part_of_what_was_consented_to() {
+        type Change = fn(&mut crate::clients::ClientMetadata);
+        let request = Registered::default().request("client_id=web");
+        let mut remembered = RememberedConsents::default();
+        remembered
+            .remember(RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
+        let changes: [Change; 3] = [
+            |m| m.client_uri = Some("https://other.example".to_owned()),
+            |m| m.policy_uri = Some("https://other.example".to_owned()),
+            |m| m.tos_uri = Some("https://other.example".to_owned()),
+        ];
+        for change in changes {
+            let other = Registered::with(change).request("client_id=web");
+            assert_eq!(remembered.cover(&other, ALICE, None, NOW), None);
+        }
     }
 }

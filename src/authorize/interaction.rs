@@ -5,6 +5,7 @@
 use crate::foundation::clock::Timestamp;
 use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::scope::Scope;
 
 use super::consent::{RememberedConsents, is_client_assured};
 use super::prompt::Prompt;
@@ -24,14 +25,15 @@ pub struct Evidence<'a> {
 }
 
 /// What comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interaction<'a> {
     /// The person signs in.
     ShowLogin,
     /// The person of this session is asked.
     ShowConsent(&'a Session),
-    /// The client gets what it asked for, a code or a token, for the person of this session.
-    Issue(&'a Session),
+    /// The client gets what it asked for, a code or a token, for the person of this session; without the scope that the
+    /// person left out when they consented before.
+    Issue(&'a Session, Scope),
     /// The client gets an error.
     Refuse(InteractionRefused),
 }
@@ -85,8 +87,11 @@ pub fn decide<'a>(request: &AuthorizationRequest, evidence: &Evidence<'a>, now: 
     if evidence.valid_from.is_some_and(|valid_from| terms.created_at <= valid_from) {
         return Interaction::Refuse(Why::Ended);
     }
-    if evidence.is_consent_given || !must_ask(request, evidence, session, now) {
-        return Interaction::Issue(session);
+    if evidence.is_consent_given {
+        return Interaction::Issue(session, Scope::empty());
+    }
+    if let Some(left_out) = without_asking(request, evidence, session, now) {
+        return Interaction::Issue(session, left_out);
     }
     match (is_silent, is_client_assured(request)) {
         (false, _) => Interaction::ShowConsent(session),
@@ -103,13 +108,20 @@ fn is_recent(session: &Session, terms: &Terms, now: Timestamp) -> bool {
     session.auth_time >= terms.created_at || (!is_login_asked && is_young)
 }
 
-fn must_ask(request: &AuthorizationRequest, evidence: &Evidence<'_>, session: &Session, now: Timestamp) -> bool {
+/// What is left out of the answer where the person need not be asked; `None`: they must be.
+fn without_asking(
+    request: &AuthorizationRequest,
+    evidence: &Evidence<'_>,
+    session: &Session,
+    now: Timestamp,
+) -> Option<Scope> {
     let is_consent_asked = matches!(request.terms().prompt, Prompt::Interactive { consent: true, .. });
     if is_consent_asked || !is_client_assured(request) {
-        return true;
+        return None;
     }
-    request.client().authorization.require_consent
-        && !evidence.remembered.cover(request, &session.subject, evidence.valid_from, now)
+    let remembered = evidence.remembered.cover(request, &session.subject, evidence.valid_from, now);
+    // What a person once left out stays so, also where they need not be asked.
+    remembered.or_else(|| (!request.client().authorization.require_consent).then(Scope::empty))
 }
 
 #[cfg(test)]
@@ -156,7 +168,9 @@ mod tests {
         let request = Registered::default().request(query);
         let mut remembered = RememberedConsents::default();
         let subject = session(NOW).subject;
-        if let (true, Some(consent)) = (person.has_consented, RememberedConsent::given(&request, &subject, NOW)) {
+        if let (true, Some(consent)) =
+            (person.has_consented, RememberedConsent::given(&request, &Scope::empty(), &subject, NOW))
+        {
             remembered.remember(consent);
         }
         let evidence = Evidence {
@@ -171,7 +185,7 @@ mod tests {
                 assert_eq!(Some(own), person.session.as_ref());
                 Next::Consent
             }
-            Interaction::Issue(own) => {
+            Interaction::Issue(own, _) => {
                 assert_eq!(Some(own), person.session.as_ref());
                 Next::Issue
             }

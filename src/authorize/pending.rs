@@ -55,7 +55,8 @@ impl PendingRequest {
 
         let to = ReturnAddress { target, state: self.state, mode: self.mode };
         if now.since(self.terms.created_at) > PENDING_LIFETIME {
-            return Err(AuthorizationError::Expired { client: Arc::clone(client), to });
+            let ui_locales = self.terms.ui_locales;
+            return Err(AuthorizationError::Expired { client: Arc::clone(client), to, ui_locales });
         }
         let scope = self.terms.scope.to_string();
         let wish = Wish {

@@ -36,6 +36,9 @@ const LONGEST_WITH_DEFAULTS: usize = LONGEST_REQUEST + 512;
 /// The longest `login_hint` that is kept, in bytes: a longer one is nobody's name.
 const LONGEST_LOGIN_HINT: usize = 255;
 
+/// The longest `ui_locales` that is kept, in bytes: a longer one is no preference.
+const LONGEST_UI_LOCALES: usize = 255;
+
 /// What a request is judged against.
 #[derive(Debug, Clone, Copy)]
 pub struct Registrations<'a> {
@@ -65,6 +68,8 @@ pub enum AuthorizationError {
         client: Arc<Client>,
         /// Where the person may go back to.
         to: ReturnAddress,
+        /// The languages that the client asked for, as it sent them.
+        ui_locales: Option<String>,
     },
 }
 
@@ -148,6 +153,8 @@ pub struct Terms {
     pub max_age: Option<Duration>,
     /// Who the client believes the person is; only ever a suggestion.
     pub login_hint: Option<String>,
+    /// In which languages the person wants to be spoken to (OpenID Connect Core §3.1.2.1).
+    pub ui_locales: Option<String>,
     /// When the request came.
     pub created_at: Timestamp,
 }
@@ -201,6 +208,43 @@ impl AuthorizationRequest {
     /// What is asked for.
     pub const fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// What of the scope a person may leave out.
+    pub fn optional_scope(&self) -> Scope {
+        self.terms.scope.intersection(&self.client.optional_scope)
+    }
+
+    /// The same request for less: what a person has left of it. A resource that nothing of it is for is left out too.
+    /// `None`: nothing would be left, or nothing that the client could use.
+    pub fn without(&self, left_out: &Scope, registrations: Registrations<'_>) -> Option<Self> {
+        if left_out.is_empty() {
+            return Some(self.clone());
+        }
+        let scope: Scope = self.terms.scope.tokens().filter(|token| !left_out.contains(token)).collect();
+        if scope.is_empty() {
+            return None;
+        }
+        let is_used = |resource: &&ResourceIndicator| {
+            let own = registrations.resources.find(resource).and_then(|resource| resource.scope.as_ref());
+            own.is_none_or(|own| !own.intersection(&scope).is_empty())
+        };
+        let text = scope.to_string();
+        let wish = Wish {
+            response_type: self.terms.response_type,
+            code_challenge: self.terms.code_challenge,
+            scope: Some(&text),
+            resources: self.terms.resources.iter().filter(is_used).map(ResourceIndicator::as_str).collect(),
+        };
+        let (scope, resources) = permit(&self.client, registrations, &wish).ok()?;
+        Some(Self { terms: Terms { scope, resources, ..self.terms.clone() }, ..self.clone() })
+    }
+
+    /// The same request, for whoever signs in next: not for whom the client believes the person to be.
+    #[must_use]
+    pub fn for_somebody_else(mut self) -> Self {
+        self.terms.login_hint = None;
+        self
     }
 }
 
@@ -256,6 +300,7 @@ fn judge(
         prompt: Prompt::parse(parameters.optional("prompt"))?,
         max_age: parse_max_age(parameters.optional("max_age"))?,
         login_hint: login_hint(&parameters),
+        ui_locales: ui_locales(&parameters),
         created_at: now,
     })
 }
@@ -301,7 +346,7 @@ pub(super) fn permit(
 /// About how many bytes a request has when it waits for a person.
 fn length(client: &Client, to: &ReturnAddress, terms: &Terms) -> usize {
     let of_resources: usize = terms.resources.iter().map(|resource| resource.as_str().len() + 2).sum();
-    let of_texts = [&to.state, &terms.login_hint].map(|text| text.as_ref().map_or(0, String::len));
+    let of_texts = [&to.state, &terms.login_hint, &terms.ui_locales].map(|text| text.as_ref().map_or(0, String::len));
     client.id.as_str().len()
         + to.target.as_str().len()
         + terms.scope.to_string().len()
@@ -314,6 +359,15 @@ fn length(client: &Client, to: &ReturnAddress, terms: &Terms) -> usize {
 fn login_hint(parameters: &Parameters<'_>) -> Option<String> {
     let is_name = |hint: &&str| hint.len() <= LONGEST_LOGIN_HINT && !hint.chars().any(is_invisible);
     parameters.optional("login_hint").filter(is_name).map(str::to_owned)
+}
+
+/// The languages that the client says the person prefers. OpenID Connect Core §3.1.2.1: what is not known is no error.
+fn ui_locales(parameters: &Parameters<'_>) -> Option<String> {
+    let is_list = |list: &&str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b' ');
+        list.len() <= LONGEST_UI_LOCALES && list.bytes().all(is_part)
+    };
+    parameters.optional("ui_locales").filter(is_list).map(str::to_owned)
 }
 
 /// Control characters, and those that turn the direction of writing (Unicode Standard Annex #9 §2).
@@ -351,7 +405,7 @@ mod tests {
     fn a_sound_request_is_judged() {
         let query = format!(
             "client_id=web&response_type=code&redirect_uri=https://web.example/cb&state=xyz&{CHALLENGE}\
-             &scope=write+read&resource=https://api.example&prompt=login&max_age=60&login_hint=alice&unknown=1"
+             &scope=write+read&resource=https://api.example&prompt=login&max_age=60&login_hint=alice&ui_locales=fr+zh-CN&unknown=1"
         );
         let request = Registered::default().parse(&query).expect("sound");
         assert_eq!(request.client().id.as_str(), "web");
@@ -365,7 +419,42 @@ mod tests {
         assert_eq!(terms.prompt, Prompt::Interactive { login: true, consent: false });
         assert_eq!(terms.max_age, Some(Duration::from_mins(1)));
         assert_eq!(terms.login_hint.as_deref(), Some("alice"));
+        assert_eq!(terms.ui_locales.as_deref(), Some("fr zh-CN"));
         assert_eq!(terms.created_at, NOW);
+    }
+
+    #[test]
+    fn what_cannot_be_a_list_of_languages_is_no_preference_and_no_error() {
+        let registered = Registered::default();
+        for (sent, kept) in [
+            ("zh-CN%20en", Some("zh-CN en")),
+            ("", None),
+            ("%3Cb%3E", None),
+            ("en%0d%0aX:1", None),
+            (&"a".repeat(255), Some(&*"a".repeat(255))),
+            (&"a".repeat(256), None),
+        ] {
+            let request = registered.request(&format!("client_id=web&ui_locales={sent}"));
+            assert_eq!(request.terms().ui_locales.as_deref(), kept, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_request_for_less_has_no_resource_that_nothing_is_left_for() {
+        let registered = Registered::default();
+        let of = |left_out: &str, query: &str| {
+            let request = registered.request(&format!("client_id=web&{query}"));
+            let narrowed = request.without(&left_out.parse().expect("a scope"), registered.registrations())?;
+            let resources = narrowed.terms().resources.iter().map(ToString::to_string).collect::<Vec<_>>();
+            Some((narrowed.terms().scope.to_string(), resources.join(" ")))
+        };
+        let some = |scope: &str, resources: &str| Some((scope.to_owned(), resources.to_owned()));
+        assert_eq!(of("", "scope=read+write"), some("read write", "https://api.example"));
+        assert_eq!(of("write", "scope=read+write"), some("read", "https://api.example"));
+        assert_eq!(of("read write", "scope=read+write"), None);
+        let both = "scope=read+write&resource=https://other.example&resource=https://quick.example";
+        assert_eq!(of("read", both), some("write", "https://quick.example"));
+        assert_eq!(of("write", both), some("read", "https://other.example https://quick.example"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::protocol::grant_type::GrantType;
 use crate::protocol::resource::{InvalidResource, ResourceIndicator};
 use crate::protocol::scope::{InvalidScope, Scope};
 
+use super::appearance::{Appearance, Color, InvalidColor};
 use super::authorization::{AuthorizationSettings, InvalidAuthorizationSettings};
 use super::metadata::ClientMetadata;
 use super::secret_hash::{ClientSecretHash, InvalidSecretHash};
@@ -101,6 +102,10 @@ pub struct Client {
     pub scope: Scope,
     /// The scope of a request that names none; part of `scope`.
     pub default_scope: Scope,
+    /// What of `scope` a person may leave out.
+    pub optional_scope: Scope,
+    /// What people see of it besides its name.
+    pub appearance: Appearance,
     /// The resources it may ask for; `None`: all whose scope it has.
     pub resources: Option<Vec<ResourceIndicator>>,
     /// The origins whose pages may read the answers that it gets (RFC 6454 §6.2).
@@ -175,6 +180,12 @@ pub enum InvalidClient {
     /// `default_scope` has more than `scope`.
     #[error("default_scope has more than scope")]
     DefaultScope,
+    /// `optional_scope` has more than `scope`.
+    #[error("optional_scope has more than scope")]
+    OptionalScope,
+    /// `color` is none.
+    #[error("color {0}")]
+    Color(#[from] InvalidColor),
     /// An entry of `resources` is malformed.
     #[error("resources: {0}")]
     Resource(#[from] InvalidResource),
@@ -219,6 +230,10 @@ impl Client {
         if !default_scope.is_subset_of(&scope) {
             return Err(InvalidClient::DefaultScope);
         }
+        let optional_scope = self::scope("optional_scope", metadata.optional_scope.as_deref().unwrap_or_default())?;
+        if !optional_scope.is_subset_of(&scope) {
+            return Err(InvalidClient::OptionalScope);
+        }
         if metadata.access_token_lifetime.is_some_and(|lifetime| lifetime < SHORTEST_LIFETIME) {
             return Err(InvalidClient::ShortLifetime);
         }
@@ -227,6 +242,14 @@ impl Client {
         Ok(Self {
             id,
             name: metadata.client_name,
+            optional_scope,
+            appearance: Appearance {
+                color: metadata.color.as_deref().map(Color::parse).transpose()?,
+                logo: None,
+                client_uri: metadata.client_uri,
+                policy_uri: metadata.policy_uri,
+                tos_uri: metadata.tos_uri,
+            },
             authentication,
             grant_types,
             authorization,
@@ -478,6 +501,15 @@ mod tests {
         }
         assert_eq!(refusal(|m| m.logo_uri = Some("javascript:alert(1)".to_owned())), InvalidClient::Link("logo_uri"));
         assert_eq!(refusal(|m| m.tos_uri = Some(String::new())), InvalidClient::Link("tos_uri"));
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_part_of_what_may_be_asked_for() {
+        assert_eq!(refusal(|m| m.optional_scope = Some("delete".to_owned())), InvalidClient::OptionalScope);
+        assert_eq!(refusal(|m| m.color = Some("red".to_owned())), InvalidClient::Color(InvalidColor));
+        let optional = Client::new(ClientMetadata { optional_scope: Some("write".to_owned()), ..machine() });
+        assert_eq!(optional.expect("sound").optional_scope.to_string(), "write");
+        assert!(Client::new(machine()).expect("sound").optional_scope.is_empty());
     }
 
     #[test]

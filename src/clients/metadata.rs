@@ -41,6 +41,8 @@ pub struct ClientMetadata {
     pub scope: String,
     /// Ours: the scope of a request that names none; all of `scope` when it is not given.
     pub default_scope: Option<String>,
+    /// Ours: what of `scope` a person may leave out when they consent; nothing when it is not given.
+    pub optional_scope: Option<String>,
     /// Ours: the resources the client may ask for; all whose scope it has when it is not given.
     pub resources: Option<Vec<String>>,
     /// `web` or `native` (OpenID Connect Dynamic Client Registration §2); `web` when it is not given.
@@ -63,10 +65,14 @@ pub struct ClientMetadata {
     pub refresh_retry_window: Option<Duration>,
     /// The client's home page.
     pub client_uri: Option<String>,
-    /// The client's logo.
+    /// The client's logo, which our pages never load.
     pub logo_uri: Option<String>,
     /// How the client treats a person's data.
     pub policy_uri: Option<String>,
     /// The client's terms of service.
     pub tos_uri: Option<String>,
+    /// Ours: the file of the picture that our pages show.
+    pub logo: Option<String>,
+    /// Ours: the colour of buttons and links on pages for the client, as `#rrggbb`.
+    pub color: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Clients (RFC 6749 §2): what a registration says, who is registered, and how one proves who it is.
 
+pub mod appearance;
 pub mod authentication;
 mod authorization;
 mod client;

@@ -3,7 +3,10 @@
 use crate::clients::{Client, ClientMetadata};
 use crate::protocol::grant_type::GrantType;
 
+use super::environment::Environment;
+use super::inputs::Inputs;
 use super::layers::JoinedList;
+use super::pages::read_logo;
 use super::reading::{Entry, Reading, Taken};
 
 /// What is allowed although the best current practice speaks against it, for some clients have no other way yet: one
@@ -24,12 +27,16 @@ pub(super) fn against_advice(clients: &[Entry<Client>]) -> Vec<String> {
 }
 
 /// The clients, each with its place; those that are refused are noted and left out.
-pub(super) fn read(reading: &Reading<'_>) -> Vec<Entry<Client>> {
+pub(super) fn read(reading: &Reading<'_>, environment: &Environment, inputs: &Inputs) -> Vec<Entry<Client>> {
     let mut taken = Taken::new();
     let mut clients = Vec::new();
     for Entry { place, value } in reading.entries::<ClientMetadata>(JoinedList::Clients) {
+        let logo = value.logo.clone();
         match Client::new(value) {
-            Ok(client) => {
+            Ok(mut client) => {
+                let logo = logo.map(|path| read_logo(path.as_ref(), environment, inputs));
+                let logo = logo.transpose().map_err(|what| place.problem(format!("logo: {what}")));
+                client.appearance.logo = reading.problems().note(logo).flatten();
                 taken.take("client_id", client.id.clone(), &place, reading.problems());
                 clients.push(Entry { place, value: client });
             }

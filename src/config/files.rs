@@ -64,7 +64,7 @@ fn roots(
 }
 
 /// The same as [`matching`], noted.
-fn list(directory: &Path, pattern: &str, inputs: &Inputs) -> Result<Vec<PathBuf>, String> {
+pub(super) fn list(directory: &Path, pattern: &str, inputs: &Inputs) -> Result<Vec<PathBuf>, String> {
     let found = matching(directory, pattern);
     inputs.list(directory, pattern, found.as_deref().ok());
     found

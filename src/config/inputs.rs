@@ -44,9 +44,15 @@ const MOST_LINKS: usize = 40;
 impl Inputs {
     /// Reads a file of text, and notes what was in it.
     pub(super) fn read(&self, path: &Path) -> io::Result<String> {
+        String::from_utf8(self.read_bytes(path)?)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    }
+
+    /// Reads a file of whatever, and notes what was in it.
+    pub(super) fn read_bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
         let (stamp, bytes) = stamp(path, true);
         self.0.borrow_mut().files.insert(path.to_owned(), stamp);
-        String::from_utf8(bytes?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+        bytes
     }
 
     /// Notes a file that something else reads after this, or that is not there.

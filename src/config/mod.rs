@@ -16,6 +16,7 @@ mod layers;
 mod lifetimes;
 mod log;
 mod login;
+mod pages;
 mod reading;
 mod references;
 mod resources;
@@ -50,6 +51,7 @@ pub use inputs::Inputs;
 pub use keys::{GenerateIfMissing, KeySettings, SealingKeyEntry, SigningKeyEntry};
 pub use log::{LogFormat, LogSettings};
 pub use login::{Directory, LoginSettings};
+pub use pages::{PageFile, PageSettings};
 pub use scopes::ScopeDescription;
 pub use server::ServerSettings;
 pub use store::{Durability, StoreSettings};
@@ -57,7 +59,7 @@ pub use store::{Durability, StoreSettings};
 use reading::Reading;
 
 /// The keys of the root.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "issuer",
     "default_resource",
     "server",
@@ -65,6 +67,7 @@ const SECTIONS: [&str; 12] = [
     "store",
     "keys",
     "login",
+    "pages",
     "log",
     "scopes",
     "resources",
@@ -87,6 +90,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// Who may sign in, and how often one may fail.
     pub login: LoginSettings,
+    /// How the pages look.
+    pub pages: PageSettings,
     /// How the log is written.
     pub log: LogSettings,
     /// What scope tokens mean, in the words of people.
@@ -115,13 +120,13 @@ pub fn load(files: &[PathBuf], environment: &Environment) -> Result<Settings, Co
 pub fn load_noting(files: &[PathBuf], environment: &Environment, inputs: &Inputs) -> Result<Settings, ConfigErrors> {
     let mut merged = layers::merge(files, environment, inputs)?;
     let problems = std::mem::take(&mut merged.unknown);
-    let settings = read(&Reading::new(&merged, &problems), environment);
+    let settings = read(&Reading::new(&merged, &problems), environment, inputs);
     problems.finish(&merged.tables)?;
     let settings = settings.expect("what could not be read is a problem");
     Ok(Settings { fingerprints: fingerprints::of(&merged), sources: merged.files, ..settings })
 }
 
-fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
+fn read(reading: &Reading<'_>, environment: &Environment, inputs: &Inputs) -> Option<Settings> {
     let mut warnings = Vec::new();
     // Every section is read before the first that failed ends this, so that all problems are told at once.
     let issuer = read_issuer(reading);
@@ -131,9 +136,10 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
     let store = store::read(reading, environment, &mut warnings);
     let keys = keys::read(reading, environment);
     let login = login::read(reading);
+    let pages = pages::read(reading, environment, inputs);
     let log = reading.section("log");
     let scopes = scopes::read(reading);
-    let clients = clients::read(reading);
+    let clients = clients::read(reading, environment, inputs);
     let users = users::read(reading);
     // Which algorithm makes no difference where there is a problem with it.
     let default_algorithm = keys.as_ref().map_or(Algorithm::Es256, |keys| keys.default_algorithm);
@@ -156,6 +162,7 @@ fn read(reading: &Reading<'_>, environment: &Environment) -> Option<Settings> {
         lifetimes: lifetimes?,
         store: store?,
         login: login?,
+        pages: pages?,
         log: log?,
         scopes,
         resources,

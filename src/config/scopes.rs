@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::protocol::language::LanguageTag;
+
 use super::reading::Reading;
 use super::text::is_scope_token;
 
@@ -19,6 +21,15 @@ pub(super) fn read(reading: &Reading<'_>) -> BTreeMap<String, ScopeDescription> 
     for token in scopes.keys().filter(|token| !is_scope_token(token)) {
         let what = "is no scope token: printable ASCII without space, quotation mark or backslash";
         reading.problems().add(reading.place(&["scopes", token]).problem(what));
+    }
+    for (token, scope) in &scopes {
+        for tag in scope.description.keys() {
+            // Written otherwise, it would never be found.
+            if LanguageTag::parse(tag).map_or(true, |read| read.as_str() != tag) {
+                let what = format!("{tag:?} is no language tag; write one as en, pt-BR or zh-Hans");
+                reading.problems().add(reading.place(&["scopes", token]).problem(what));
+            }
+        }
     }
     scopes
 }

@@ -31,7 +31,7 @@ async fn authorize(request: &HttpRequest, encoded: &[u8], state: &State) -> Http
     };
     tracing::Span::current().record("client.id", asked.client().id.as_str());
     match step.session().await {
-        Ok((session, valid_from)) => step.proceed(&asked, session.as_ref(), valid_from, false).await,
+        Ok((session, valid_from)) => step.proceed(&asked, session.as_ref(), valid_from, None).await,
         Err(unavailable) => step.refuse(asked.to().clone(), &unavailable),
     }
 }

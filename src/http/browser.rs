@@ -1,11 +1,13 @@
 //! One step of a person's way from the authorization request to the answer: what the browser shows of itself, and what
 //! comes next. The authorization, login and consent endpoints all end here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue, LOCATION};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
@@ -24,20 +26,29 @@ use crate::keys::sealing_ring::SealPurpose;
 use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::language::{LanguageTag, Preferences};
+use crate::protocol::parameters::Parameters;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::response_type::ResponseType;
+use crate::protocol::scope::Scope;
 
 use super::cookies::{CookieKind, Cookies};
 use super::error_response::Refusal;
 use super::headers::NO_STORE;
 use super::live::Live;
-use super::pages::{ConsentPage, FormPostPage, LoginPage, MessagePage, PostedField, WayBackPage, in_words};
+use super::pages::{
+    Choice, ConsentPage, FormPostPage, LoginPage, LogoutPage, Message, MessagePage, Permission, PostedField, Scene,
+    WayBackPage,
+};
 use super::state::State;
 use super::{endpoint, error_response, network};
 
 /// Where the pending request stands in a form; part of what it is sealed with.
 pub(super) const REQUEST_FIELD: &str = "request";
 pub(super) const CSRF_FIELD: &str = "csrf";
+
+/// What stands before a scope token in the name of its box.
+const SCOPE_FIELD: &str = "scope:";
 
 /// The mark of a browser that was shown a login form, which is bound to it. It proves nothing about a person, so it stays
 /// when somebody signs in: a form in another tab, or a second click, is still good. What a session is bound to is its
@@ -97,27 +108,44 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// What comes next for `request`: a page, or the answer to the client. `session` is the one that holds.
+    /// In which language and in whose colours a page is shown: what the request says comes before what the browser says.
+    pub(super) fn scene<'s>(&'s self, request: Option<&'s AuthorizationRequest>) -> Scene<'s> {
+        let locales = request.and_then(|request| request.terms().ui_locales.as_deref());
+        self.scene_of(locales, request.map(|request| &**request.client()))
+    }
+
+    fn scene_of<'s>(&'s self, ui_locales: Option<&str>, client: Option<&'s Client>) -> Scene<'s> {
+        let of_request = ui_locales.map(Preferences::of_ui_locales).unwrap_or_default();
+        self.live.pages.scene(&[of_request, accepted(self.request)], client)
+    }
+
+    /// What comes next for `request`: a page, or the answer to the client. `session` is the one that holds. `left_out`: the
+    /// person has just consented, to all but this.
     pub(super) async fn proceed(
         &self,
         request: &AuthorizationRequest,
         session: Option<&Session>,
         valid_from: Option<Timestamp>,
-        is_consent_given: bool,
+        left_out: Option<&Scope>,
     ) -> HttpResponse {
         let mut remembered: RememberedConsents =
             self.cookies().read(CookieKind::Consents, self.request).unwrap_or_default();
-        let evidence = Evidence { session, valid_from, remembered: &remembered, is_consent_given };
+        let evidence = Evidence { session, valid_from, remembered: &remembered, is_consent_given: left_out.is_some() };
         match decide(request, &evidence, self.now) {
             Interaction::ShowLogin => self.show_login(request, None),
-            Interaction::ShowConsent(session) => self.show_consent(request, session, None),
+            Interaction::ShowConsent(session) => self.show_consent(request, session, None).await,
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
-            Interaction::Issue(session) => {
-                let mut response = match request.terms().response_type {
-                    ResponseType::Code => self.issue_code(request, session).await,
-                    ResponseType::Token => self.issue_token(request, session).await,
+            Interaction::Issue(session, left_out_before) => {
+                let less = request.without(left_out.unwrap_or(&left_out_before), self.live.registrations());
+                let Some(granted) = less else {
+                    let left = Some((left_out.unwrap_or(&left_out_before), Message::ConsentNoneLeft));
+                    return self.show_consent(request, session, left).await;
                 };
-                let given = is_consent_given.then(|| RememberedConsent::given(request, &session.subject, self.now));
+                let mut response = match granted.terms().response_type {
+                    ResponseType::Code => self.issue_code(&granted, session).await,
+                    ResponseType::Token => self.issue_token(&granted, session).await,
+                };
+                let given = left_out.map(|left| RememberedConsent::given(request, left, &session.subject, self.now));
                 if let Some(consent) = given.flatten() {
                     remembered.remember(consent);
                     self.add_cookie(&mut response, CookieKind::Consents, &remembered, LONGEST_CONSENT);
@@ -159,13 +187,15 @@ impl<'a> Step<'a> {
         match error {
             AuthorizationError::RedirectToClient { to, error } => self.refuse(to, &error),
             AuthorizationError::ShowToUser(error) => self.show_error(&error),
-            AuthorizationError::Expired { client, to } => self.show_way_back(&client, to),
+            AuthorizationError::Expired { client, to, ui_locales } => {
+                self.show_way_back(&client, to, ui_locales.as_deref())
+            }
         }
     }
 
     /// Asks the person of `session` what somebody was asked in another session of this browser. Nothing is given before
     /// they have answered, whatever they have consented to before.
-    pub(super) fn ask_again(
+    pub(super) async fn ask_again(
         &self,
         request: &AuthorizationRequest,
         session: &Session,
@@ -175,10 +205,13 @@ impl<'a> Step<'a> {
         let evidence =
             Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
         match decide(request, &evidence, self.now) {
-            Interaction::ShowLogin => self.show_login(request, Some(LoginFailure::asked_again("", SIGN_IN_AGAIN))),
+            Interaction::ShowLogin => {
+                self.show_login(request, Some(LoginFailure::asked_again("", Message::LoginSignedOut)))
+            }
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
-            Interaction::ShowConsent(session) | Interaction::Issue(session) => {
-                self.show_consent(request, session, Some(OTHER_SESSION))
+            Interaction::ShowConsent(session) | Interaction::Issue(session, _) => {
+                let nothing: Scope = std::iter::empty().collect();
+                self.show_consent(request, session, Some((&nothing, Message::ConsentOtherSession))).await
             }
         }
     }
@@ -214,7 +247,7 @@ impl<'a> Step<'a> {
             Delivery::Form { action, fields } => {
                 let redirect_host = response.to.target.host_to_show();
                 let fields = fields.iter().map(|(name, value)| PostedField { name, value }).collect();
-                FormPostPage { action, redirect_host, fields }.render().finish()
+                FormPostPage { action, redirect_host, fields }.render(&self.scene(None)).finish()
             }
         }
     }
@@ -243,6 +276,7 @@ impl<'a> Step<'a> {
         let page = LoginPage {
             action: &self.live.issuer.endpoint(endpoint::LOGIN),
             client_name: client_name(request),
+            redirect_host: request.to().target.host_to_show(),
             request: &sealed,
             csrf: &csrf,
             username: failed.as_ref().map(|failed| failed.username).or(hint).unwrap_or_default(),
@@ -251,35 +285,55 @@ impl<'a> Step<'a> {
         let status = failed.as_ref().map_or(StatusCode::OK, |failed| failed.status);
         let mark = self.cookies().write(CookieKind::Browser, &mark, PENDING_LIFETIME, self.now, &*self.state.random);
         let retry_after = failed.and_then(|failed| failed.retry_after);
-        page.render(status).with_cookie(mark).with_retry_after(retry_after).finish()
+        page.render(&self.scene(Some(request)), status).with_cookie(mark).with_retry_after(retry_after).finish()
     }
 
-    /// The consent page; `problem` says why the person is asked again.
-    fn show_consent(
+    /// The consent page; `left` says what the person has left out, and why the page is shown again.
+    async fn show_consent(
         &self,
         request: &AuthorizationRequest,
         session: &Session,
-        problem: Option<&'static str>,
+        left: Option<(&Scope, Message)>,
     ) -> HttpResponse {
         let sealed = self.seal(request);
         let csrf = self.csrf_token(session.sid.as_bytes(), &sealed, FormAction::Consent);
-        let terms = request.terms();
+        let scene = self.scene(Some(request));
+        let user = self.name_of(session).await;
+        let optional = request.optional_scope();
+        let fixed = request.terms().scope.tokens().filter(|token| !optional.contains(token));
+        let appearance = &request.client().appearance;
         let page = ConsentPage {
             action: &self.live.issuer.endpoint(endpoint::CONSENT),
             client_name: client_name(request),
             redirect_host: request.to().target.host_to_show(),
-            permissions: terms.scope.tokens().map(|token| self.describe(token)).collect(),
+            user: user.as_deref(),
+            permissions: fixed.map(|token| self.describe(token, scene.tag())).collect(),
+            choices: optional
+                .tokens()
+                .map(|token| {
+                    let Permission { text, lang } = self.describe(token, scene.tag());
+                    Choice {
+                        field: format!("{SCOPE_FIELD}{token}"),
+                        text,
+                        lang,
+                        is_on: is_left(left.map(|(scope, _)| scope), token),
+                    }
+                })
+                .collect(),
             resources: self.resources_to_show(request),
-            lifetime: &in_words(self.lifetime_of_access(request)),
-            problem,
+            lasts: self.lifetime_of_access(request).into(),
+            client_uri: appearance.client_uri.as_deref(),
+            policy_uri: appearance.policy_uri.as_deref(),
+            tos_uri: appearance.tos_uri.as_deref(),
+            problem: left.map(|(_, problem)| problem),
             request: &sealed,
             csrf: &csrf,
         };
-        page.render(if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK }).finish()
+        page.render(&scene).finish()
     }
 
     /// Tells a person that a request waited too long, and whose it was; the client learns of it if they go back.
-    fn show_way_back(&self, client: &Client, to: ReturnAddress) -> HttpResponse {
+    fn show_way_back(&self, client: &Client, to: ReturnAddress, ui_locales: Option<&str>) -> HttpResponse {
         let error = InteractionRefused::Expired.into();
         error_response::log(self.request, &error, StatusCode::BAD_REQUEST);
         let response = AuthorizationResponse { to, answer: Answer::Error(error) };
@@ -293,7 +347,27 @@ impl<'a> Step<'a> {
             action: &action,
             fields: fields.iter().map(|(name, value)| PostedField { name, value }).collect(),
         };
-        page.render(StatusCode::BAD_REQUEST).finish()
+        page.render(&self.scene_of(ui_locales, Some(client)), StatusCode::BAD_REQUEST).finish()
+    }
+
+    /// The page that offers to sign out.
+    pub(super) async fn show_logout(&self, session: &Session) -> HttpResponse {
+        let csrf = self.csrf_token(session.sid.as_bytes(), "", FormAction::Logout);
+        let user = self.name_of(session).await;
+        let action = self.live.issuer.endpoint(endpoint::LOGOUT);
+        let page = LogoutPage { action: &action, user: user.as_deref(), csrf: &csrf };
+        page.render(&self.scene(None)).finish()
+    }
+
+    /// What the person of a session types to sign in; none where the directory cannot say it, which is no reason to fail.
+    async fn name_of(&self, session: &Session) -> Option<Arc<str>> {
+        let account = self.live.login.directory.by_subject(&session.subject).await.ok().flatten()?;
+        Some(Arc::clone(account.username()))
+    }
+
+    /// Ends a session before its time.
+    pub(super) async fn end(&self, session: &Session) -> Result<(), OAuthError> {
+        Ok(self.state.stores.sessions.end_session(session.sid, session.expires_at).await?)
     }
 
     /// The resources that a person is told of: all, but where it is the default one alone, which needs no word.
@@ -320,15 +394,24 @@ impl<'a> Step<'a> {
     pub(super) fn show_error(&self, error: &OAuthError) -> HttpResponse {
         let status = error_response::status_of_page(error);
         let error_id = error_response::log(self.request, error, status);
-        let page = MessagePage { title: "This did not work", text: error.description, error_id: Some(&error_id) };
+        let (title, text) = (Message::ErrorTitle, Message::of_error(error));
+        let page = MessagePage { title, text, error_id: Some(&error_id) };
         let retry_after = error.retry_after.map(error_response::whole_seconds);
-        page.render(status).with_retry_after(retry_after).finish()
+        page.render(&self.scene(None), status).with_retry_after(retry_after).finish()
     }
 
-    /// The words for a scope token, or the token itself.
-    fn describe<'b>(&'b self, token: &'b str) -> &'b str {
-        let words = self.live.scope_descriptions.get(token);
-        words.and_then(|words| words.get("en").or_else(|| words.values().next())).map_or(token, String::as_str)
+    /// The words for a scope token in the language that comes nearest, or the token itself.
+    fn describe<'b>(&'b self, token: &'b str, language: &LanguageTag) -> Permission<'b> {
+        let Some(words) = self.live.scope_descriptions.get(token) else {
+            return Permission { text: token, lang: None };
+        };
+        // What the configuration took are tags.
+        let tags: Vec<_> = words.keys().filter_map(|tag| LanguageTag::parse(tag).ok()).collect();
+        let best = Preferences::of_ui_locales(&format!("{language} en")).best(&tags).or(Some(0));
+        let Some((tag, text)) = best.and_then(|at| words.iter().nth(at)) else {
+            return Permission { text: token, lang: None };
+        };
+        Permission { text, lang: (tag != language.as_str()).then_some(tag) }
     }
 
     fn seal(&self, request: &AuthorizationRequest) -> String {
@@ -389,36 +472,44 @@ impl<'a> Step<'a> {
 pub(super) fn show_refusal(request: &HttpRequest, refusal: Refusal) -> HttpResponse {
     let (error, status) = (refusal.error(), refusal.status());
     let error_id = error_response::log(request, &error, status);
-    MessagePage { title: "This did not work", text: error.description, error_id: Some(&error_id) }
-        .render(status)
-        .finish()
+    let page = MessagePage { title: Message::ErrorTitle, text: Message::of_error(&error), error_id: Some(&error_id) };
+    let state = request.app_data::<Data<State>>().expect("every route has the state");
+    page.render(&state.live().pages.scene(&[accepted(request)], None), status).finish()
+}
+
+/// The languages that the browser asks for. More than one header is one list (RFC 9110 §5.3); what is no text is none.
+fn accepted(request: &HttpRequest) -> Preferences {
+    let lists: Vec<&str> =
+        request.headers().get_all(header::ACCEPT_LANGUAGE).filter_map(|value| value.to_str().ok()).collect();
+    Preferences::of_accept_language(&lists.join(","))
+}
+
+/// Whether a person has kept what they may leave out: all, as the page first comes.
+fn is_left(left_out: Option<&Scope>, token: &str) -> bool {
+    left_out.is_none_or(|left_out| !left_out.contains(token))
+}
+
+/// What a form leaves out: what may be left out and has no mark in its box. A box for anything else says nothing.
+pub(super) fn left_out(request: &AuthorizationRequest, parameters: &Parameters<'_>) -> Scope {
+    let optional = request.optional_scope();
+    let is_marked = |token: &&str| parameters.optional(&format!("{SCOPE_FIELD}{token}")).is_some();
+    optional.tokens().filter(|token| !is_marked(token)).collect()
 }
 
 /// Why the login page is shown again.
 pub(super) struct LoginFailure<'a> {
     pub(super) status: StatusCode,
-    pub(super) problem: &'a str,
+    pub(super) problem: Message,
     pub(super) username: &'a str,
     pub(super) retry_after: Option<u64>,
 }
 
 impl<'a> LoginFailure<'a> {
     /// Nothing was tried: the form is not one that this browser was shown, or nobody is signed in any more.
-    pub(super) const fn asked_again(username: &'a str, problem: &'static str) -> Self {
+    pub(super) const fn asked_again(username: &'a str, problem: Message) -> Self {
         Self { status: StatusCode::CONFLICT, problem, username, retry_after: None }
     }
 }
-
-/// What a login form gets that this browser was not shown, or not lately.
-pub(super) const FORM_OF_ANOTHER: &str = "This page was opened in another browser, or lay open too long. Please sign in \
-     here. If you see this again, allow this site to keep cookies.";
-
-/// What a consent form gets when nobody is signed in any more.
-pub(super) const SIGN_IN_AGAIN: &str = "You are not signed in any more. Please sign in again, nothing was allowed yet.";
-
-/// What a consent form of another session of this browser gets.
-const OTHER_SESSION: &str = "This browser has signed in again since this page was opened, perhaps as somebody else. \
-     Nothing was allowed yet: please answer once more.";
 
 /// The longest sealed request that travels in an address: with the rest of the line it must pass proxies, whose usual
 /// limit for a request line is 8 KiB.

@@ -1,4 +1,4 @@
-//! Consent: the page with the question, and its form that comes back.
+//! Consent: the page with the question, and its form that comes back, with a yes, a no, or "that is not me".
 //!
 //! The page has an address of its own, which holds the sealed request and nothing else: to open it is what it is to come
 //! from the client, and gives nothing. The form is bound to the session of whoever was asked. When it comes in another
@@ -8,13 +8,17 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::authorize::interaction::InteractionRefused;
+use crate::authorize::request::AuthorizationRequest;
+use crate::login::session::Session;
 use crate::protocol::parameters::Parameters;
 
 use super::browser::{
-    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, SIGN_IN_AGAIN, Step, is_from_elsewhere, show_refusal,
+    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, add, is_from_elsewhere, left_out, show_refusal,
     stale_form,
 };
+use super::cookies::CookieKind;
 use super::form;
+use super::pages::Message;
 use super::state::State;
 
 /// `GET /consent`: the question, at the end of signing in.
@@ -31,7 +35,7 @@ pub(super) async fn ask(request: HttpRequest, state: Data<State>) -> HttpRespons
     };
     tracing::Span::current().record("client.id", asked.client().id.as_str());
     match step.session().await {
-        Ok((session, valid_from)) => step.proceed(&asked, session.as_ref(), valid_from, false).await,
+        Ok((session, valid_from)) => step.proceed(&asked, session.as_ref(), valid_from, None).await,
         Err(unavailable) => step.refuse(asked.to().clone(), &unavailable),
     }
 }
@@ -59,17 +63,34 @@ pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<Sta
     tracing::Span::current().record("client.id", asked.client().id.as_str());
     let (session, valid_from) = match step.session().await {
         Ok((Some(session), valid_from)) => (session, valid_from),
-        Ok((None, _)) => return step.show_login(&asked, Some(LoginFailure::asked_again("", SIGN_IN_AGAIN))),
+        Ok((None, _)) => {
+            return step.show_login(&asked, Some(LoginFailure::asked_again("", Message::LoginSignedOut)));
+        }
         Err(unavailable) => return step.show_error(&unavailable),
     };
     let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
     if let Err(other) = step.check_csrf(csrf, session.sid.as_bytes(), sealed, FormAction::Consent) {
         tracing::info!(error.cause = %other.cause, "a consent of another session: the person is asked again");
-        return step.ask_again(&asked, &session, valid_from);
+        return step.ask_again(&asked, &session, valid_from).await;
     }
-    // Anything but a clear yes is a no.
-    if parameters.optional("decision") != Some("allow") {
-        return step.refuse(asked.to().clone(), &InteractionRefused::Denied.into());
+    match parameters.optional("decision") {
+        Some("allow") => {
+            let left_out = left_out(&asked, &parameters);
+            step.proceed(&asked, Some(&session), valid_from, Some(&left_out)).await
+        }
+        Some("switch") => switch(&step, asked, &session).await,
+        // Anything but a clear yes is a no.
+        _ => step.refuse(asked.to().clone(), &InteractionRefused::Denied.into()),
     }
-    step.proceed(&asked, Some(&session), valid_from, true).await
+}
+
+/// It was somebody else who was signed in: they are signed out, and the same request goes on at the login page.
+async fn switch(step: &Step<'_>, asked: AuthorizationRequest, session: &Session) -> HttpResponse {
+    if let Err(unavailable) = step.end(session).await {
+        return step.show_error(&unavailable);
+    }
+    tracing::info!("signed out by whoever is somebody else");
+    let mut response = step.show_login(&asked.for_somebody_else(), None);
+    add(&mut response, &step.cookies().remove(CookieKind::Session));
+    response
 }

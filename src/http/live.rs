@@ -20,6 +20,8 @@ use crate::tokens::audience::ProtectedResources;
 use crate::tokens::issuer::TokenIssuer;
 use crate::tokens::lifetimes::Lifetimes;
 
+use super::pages::Pages;
+
 /// A snapshot of everything that the configuration decides.
 pub struct Live {
     /// The server's name.
@@ -34,6 +36,8 @@ pub struct Live {
     pub resources: ProtectedResources,
     /// What scope tokens mean, in words; by token and language.
     pub scope_descriptions: BTreeMap<String, BTreeMap<String, String>>,
+    /// What people are shown.
+    pub pages: Pages,
     /// The signing keys.
     pub keys: Arc<KeyRing>,
     /// Mints tokens with them.

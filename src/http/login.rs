@@ -20,11 +20,11 @@ use crate::login::throttle::Guesser;
 use crate::protocol::parameters::Parameters;
 
 use super::browser::{
-    CSRF_FIELD, FORM_OF_ANOTHER, FormAction, LoginFailure, REQUEST_FIELD, Step, is_from_elsewhere, show_refusal,
-    stale_form,
+    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, is_from_elsewhere, show_refusal, stale_form,
 };
 use super::cookies::CookieKind;
 use super::error_response::whole_seconds;
+use super::pages::Message;
 use super::state::State;
 use super::{form, network};
 
@@ -56,7 +56,7 @@ pub(super) async fn login(request: HttpRequest, body: Payload, state: Data<State
     if !is_own {
         // No password is tried that came in a form which this browser was not shown: who typed it types it again.
         tracing::info!(login.outcome = "other_form", "not signed in");
-        return step.show_login(&asked, Some(LoginFailure::asked_again(username, FORM_OF_ANOTHER)));
+        return step.show_login(&asked, Some(LoginFailure::asked_again(username, Message::LoginOtherForm)));
     }
     let password = Zeroizing::new(parameters.optional("password").unwrap_or_default().to_owned());
     let known: KnownBrowser = step.cookies().read(CookieKind::Known, &request).unwrap_or_default();
@@ -100,7 +100,7 @@ async fn signed_in(
     let is_asked = step.must_ask(asked, &session, early_end.valid_from);
     let mut response = match is_asked.then(|| step.go_on(asked)).flatten() {
         Some(on) => on,
-        None => step.proceed(asked, Some(&session), early_end.valid_from, false).await,
+        None => step.proceed(asked, Some(&session), early_end.valid_from, None).await,
     };
     step.add_cookie(&mut response, CookieKind::Session, &session, lifetime);
     known.remember(account, step.now, &*step.state.random);
@@ -123,18 +123,12 @@ fn again(step: &Step<'_>, asked: &AuthorizationRequest, username: &str, refused:
 }
 
 /// With what status the login page comes back, and what it says.
-const fn words(refused: &LoginRefused) -> (StatusCode, &'static str) {
+const fn words(refused: &LoginRefused) -> (StatusCode, Message) {
     match refused {
-        LoginRefused::Wrong => (StatusCode::FORBIDDEN, "Username or password is wrong."),
-        LoginRefused::Throttled(_) => {
-            (StatusCode::TOO_MANY_REQUESTS, "There were too many attempts. Wait a little, then try again.")
-        }
-        LoginRefused::Busy(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in. Try again in a moment.")
-        }
-        LoginRefused::Unavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Nobody can sign in right now. Try again in a moment.")
-        }
+        LoginRefused::Wrong => (StatusCode::FORBIDDEN, Message::LoginWrong),
+        LoginRefused::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, Message::LoginThrottled),
+        LoginRefused::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, Message::LoginBusy),
+        LoginRefused::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Message::LoginUnavailable),
     }
 }
 

@@ -9,20 +9,17 @@ use crate::protocol::parameters::Parameters;
 
 use super::browser::{CSRF_FIELD, FormAction, Step, add, is_from_elsewhere, show_refusal, stale_form};
 use super::cookies::CookieKind;
-use super::pages::{LogoutPage, MessagePage};
+use super::form;
+use super::pages::{Message, MessagePage, Page};
 use super::state::State;
-use super::{endpoint, form};
 
 /// `GET /logout`: asks.
 pub(super) async fn ask(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let live = state.live_for_long();
     let step = Step::new(&request, &state, &live);
     match step.session().await {
-        Ok((Some(session), _)) => {
-            let csrf = step.csrf_token(session.sid.as_bytes(), "", FormAction::Logout);
-            LogoutPage { action: &live.issuer.endpoint(endpoint::LOGOUT), csrf: &csrf }.render().finish()
-        }
-        Ok((None, _)) => signed_out().finish(),
+        Ok((Some(session), _)) => step.show_logout(&session).await,
+        Ok((None, _)) => signed_out(&step).finish(),
         Err(unavailable) => step.show_error(&unavailable),
     }
 }
@@ -37,7 +34,7 @@ pub(super) async fn logout(request: HttpRequest, body: Payload, state: Data<Stat
     let step = Step::new(&request, &state, &live);
     match end(&step, &body).await {
         Ok(()) => {
-            let mut response = signed_out().finish();
+            let mut response = signed_out(&step).finish();
             add(&mut response, &step.cookies().remove(CookieKind::Session));
             response
         }
@@ -55,10 +52,10 @@ async fn end(step: &Step<'_>, body: &[u8]) -> Result<(), OAuthError> {
     let Some(session) = session else { return Ok(()) };
     let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
     step.check_csrf(csrf, session.sid.as_bytes(), "", FormAction::Logout)?;
-    Ok(step.state.stores.sessions.end_session(session.sid, session.expires_at).await?)
+    step.end(&session).await
 }
 
-fn signed_out() -> super::pages::Page {
-    let text = "You are signed out here. An application that you used may still know you until you sign out there too.";
-    MessagePage { title: "Signed out", text, error_id: None }.render(StatusCode::OK)
+fn signed_out(step: &Step<'_>) -> Page {
+    let (title, text) = (Message::SignedOutTitle, Message::SignedOutText);
+    MessagePage { title, text, error_id: None }.render(&step.scene(None), StatusCode::OK)
 }

@@ -17,13 +17,14 @@ use crate::protocol::server_metadata::ServerMetadata;
 
 use super::endpoint;
 use super::headers::NO_SNIFF;
+use super::pages::Pages;
 use super::state::State;
 
 /// Assembles and renders the document.
 ///
 /// # Panics
 /// Never: a document of strings is always JSON.
-pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
+pub fn render(issuer: &Issuer, clients: &ClientRegistry, pages: &Pages) -> Bytes {
     let response_types = response_types(clients);
     let has_people = !response_types.is_empty();
     let document = ServerMetadata {
@@ -36,6 +37,7 @@ pub fn render(issuer: &Issuer, clients: &ClientRegistry) -> Bytes {
         grant_types_supported: grant_types(clients),
         token_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
         token_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),
+        ui_locales_supported: if has_people { pages.languages().map(str::to_owned).collect() } else { Vec::new() },
         revocation_endpoint: issuer.endpoint(endpoint::REVOKE),
         revocation_endpoint_auth_methods_supported: authentication_methods(clients, Asking::AnyClient),
         revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms(clients),

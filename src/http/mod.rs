@@ -9,6 +9,7 @@ mod consent;
 mod cookies;
 mod cors;
 pub mod error_response;
+pub mod export;
 mod form;
 pub mod grants;
 mod headers;
@@ -17,6 +18,7 @@ mod introspect;
 mod jwks;
 pub mod live;
 mod login;
+mod logos;
 mod logout;
 mod metadata;
 mod metrics;
@@ -38,6 +40,7 @@ use crate::protocol::issuer::Issuer;
 pub use headers::name_request;
 pub use metadata::render as render_metadata;
 pub use metrics::measure_request;
+pub use pages::{PageSettings, Pages, Theme, ThemeFile, ThemeRefused};
 
 /// The address of the token endpoint, as the metadata names it.
 pub fn token_endpoint(issuer: &Issuer) -> String {
@@ -68,6 +71,7 @@ pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<>
                     .route(web::get().to(logout::ask))
                     .route(web::post().to(logout::logout)),
             )
+            .service(get(&format!("{path}{}/{{name}}", endpoint::LOGOS)).route(read().to(logos::logo)))
             .service(
                 post(&format!("{path}{}", endpoint::TOKEN))
                     .route(web::post().to(token::token))
@@ -108,6 +112,7 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
                 .route(read().to(grants::list))
                 .route(web::delete().to(grants::revoke)),
         )
+        .service(resource(export::PATH, "GET").route(web::get().to(export::export)))
         .service(post(configuration::PATH).route(web::post().to(configuration::configuration)))
         .default_service(web::to(not_found));
 }
@@ -118,6 +123,7 @@ mod endpoint {
     pub(super) const LOGIN: &str = "/login";
     pub(super) const CONSENT: &str = "/consent";
     pub(super) const LOGOUT: &str = "/logout";
+    pub(super) const LOGOS: &str = "/logos";
     pub(super) const TOKEN: &str = "/token";
     pub(super) const REVOKE: &str = "/revoke";
     pub(super) const INTROSPECT: &str = "/introspect";

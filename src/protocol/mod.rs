@@ -12,6 +12,8 @@ pub mod error;
 pub mod grant_type;
 pub mod issuer;
 #[cfg(feature = "server")]
+pub mod language;
+#[cfg(feature = "server")]
 pub mod parameters;
 #[cfg(feature = "server")]
 pub mod pkce;

@@ -29,6 +29,9 @@ pub struct ServerMetadata {
     /// What assertions of clients may be signed with; required where some client has such (RFC 8414 §2).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    /// The languages of the pages (RFC 8414 §2, tags of RFC 5646).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ui_locales_supported: Vec<String>,
     /// Where a token is given up (RFC 7009).
     pub revocation_endpoint: String,
     /// How clients authenticate there: left out, it would mean `client_secret_basic` alone.

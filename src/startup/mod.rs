@@ -4,6 +4,7 @@
 
 mod keys;
 mod listen;
+mod pages;
 mod publications;
 mod reload;
 mod signals;
@@ -28,6 +29,7 @@ use crate::foundation::fingerprints::Fingerprints;
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
 use crate::foundation::storage::StoreUnavailable;
+use crate::http::ThemeRefused;
 use crate::http::state::State;
 use crate::keys::key_ring::Occasion;
 use crate::login::throttle::Throttle;
@@ -44,9 +46,11 @@ pub use keys::{
     KeysRefused, judge as judge_keys, judge_rings, load_ring, load_sealing_ring, name_of_sealing_key,
     name_of_signing_key, sealing_demands, signing_demands,
 };
+pub use pages::load as judge_pages;
 use reload::Lasting;
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
+pub use store::{import_terms, open as open_store, wait as wait_for_store};
 
 /// How often what was measured is put into its buckets.
 const METRICS_PERIOD: Duration = Duration::from_secs(5);
@@ -103,6 +107,9 @@ pub enum StartError {
     /// The keys are refused.
     #[error(transparent)]
     Keys(#[from] KeysRefused),
+    /// The theme of the pages is refused.
+    #[error(transparent)]
+    Theme(#[from] ThemeRefused),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenFailed),
@@ -145,6 +152,7 @@ impl Running {
         let inputs = Inputs::default();
         let settings = source.load_noting(&inputs)?;
         keys::judge(&settings, foundations.clock.now())?;
+        pages::load(&settings)?;
         // Whatever can fail without leaving a trace comes before the first file is made.
         let [public, admin] = listen::bind(&settings.server)?;
         let settings = keys::make_if_missing(settings, || source.load_noting(&inputs), &*foundations.random)?;

@@ -9,7 +9,7 @@ use crate::clients::authentication::{AssertionVerifier, SecretVerifier};
 use crate::config::{ConfigErrors, Inputs, SETTINGS, Settings};
 use crate::http::live::Live;
 use crate::http::state::State;
-use crate::http::{render_metadata, token_endpoint};
+use crate::http::{ThemeRefused, render_metadata, token_endpoint};
 use crate::keys::key_ring::Occasion;
 use crate::login::directory::UserDirectory;
 use crate::login::password::PasswordLogin;
@@ -17,6 +17,7 @@ use crate::login::throttle::Throttle;
 use crate::tokens::issuer::TokenIssuer;
 
 use super::keys::{KeysRefused, load_ring_after, load_sealing_ring, longest_lifetime};
+use super::pages;
 use super::publications::Publications;
 use super::{FIXED_SETTINGS, Fixed, Foundations, Source};
 
@@ -71,6 +72,12 @@ impl From<ConfigErrors> for ReloadRefused {
 
 impl From<KeysRefused> for ReloadRefused {
     fn from(reason: KeysRefused) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+impl From<LiveRefused> for ReloadRefused {
+    fn from(reason: LiveRefused) -> Self {
         Self(reason.to_string())
     }
 }
@@ -174,6 +181,26 @@ pub(super) fn look_at_keys(settings: &Settings, inputs: &Inputs) {
     }
 }
 
+/// Why what is configured cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LiveRefused {
+    /// For its keys.
+    #[error(transparent)]
+    Keys(#[from] KeysRefused),
+    /// For its theme.
+    #[error(transparent)]
+    Theme(#[from] ThemeRefused),
+}
+
+impl From<LiveRefused> for super::StartError {
+    fn from(reason: LiveRefused) -> Self {
+        match reason {
+            LiveRefused::Keys(reason) => reason.into(),
+            LiveRefused::Theme(reason) => reason.into(),
+        }
+    }
+}
+
 /// Everything that the configuration decides, ready to serve.
 pub(super) fn build_live(
     settings: Settings,
@@ -181,9 +208,13 @@ pub(super) fn build_live(
     throttle: &Arc<Throttle>,
     publications: &Publications,
     occasion: Occasion,
-) -> Result<Live, KeysRefused> {
+) -> Result<Live, LiveRefused> {
     let now = foundations.clock.now();
     let loaded_at = now;
+    let pages = pages::load(&settings)?;
+    for warning in pages.warnings() {
+        tracing::warn!(warning, "the configuration is allowed, and perhaps not meant");
+    }
     let tombstone = longest_lifetime(&settings);
     let sealing = load_sealing_ring(&settings, now)?;
     let keys = Arc::new(load_ring_after(&settings, now, &publications.history(now), occasion)?);
@@ -191,7 +222,8 @@ pub(super) fn build_live(
     let random = &foundations.random;
     let directory = UserDirectory::new(settings.users, &**random).expect("the configuration has no user twice");
     Ok(Live {
-        metadata: render_metadata(&settings.issuer, &settings.clients),
+        metadata: render_metadata(&settings.issuer, &settings.clients, &pages),
+        pages,
         secrets: SecretVerifier::new(foundations.slow_hash.clone(), &**random),
         assertions: AssertionVerifier::new(settings.issuer.clone(), token_endpoint(&settings.issuer)),
         tokens: TokenIssuer::new(settings.issuer.clone(), Arc::clone(&keys), Arc::clone(random)),

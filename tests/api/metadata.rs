@@ -44,6 +44,7 @@ async fn a_client_that_sends_people_makes_an_authorization_endpoint() {
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "ui_locales_supported": ["en", "zh-Hans"],
         "revocation_endpoint": format!("{}/revoke", server.issuer),
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "introspection_endpoint": format!("{}/introspect", server.issuer),

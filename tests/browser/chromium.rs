@@ -28,10 +28,18 @@ pub(crate) struct Chromium {
 }
 
 /// How a person's browser is set up.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
-    /// The size of text that the person has chosen, in pixels; 0: the browser's own, 16.
+    /// The size of text that the person has chosen, in pixels.
     pub(crate) font_size: u32,
+    /// The languages that the person reads.
+    pub(crate) languages: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { font_size: 16, languages: "en-US,en" }
+    }
 }
 
 /// The selector of everything that a person can find by its role.
@@ -50,7 +58,6 @@ impl Chromium {
             "--no-sandbox".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--hide-scrollbars".to_owned(),
-            "--lang=en-US".to_owned(),
             // Nothing leaves the machine, also not of the browser's own.
             "--disable-background-networking".to_owned(),
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost".to_owned(),
@@ -59,10 +66,10 @@ impl Chromium {
             "--remote-debugging-pipe".to_owned(),
         ];
         arguments.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
-        let mut preferences = json!({});
-        if setup.font_size > 0 {
-            preferences["webkit.webprefs.default_font_size"] = setup.font_size.into();
-        }
+        let preferences = json!({
+            "webkit.webprefs.default_font_size": setup.font_size,
+            "intl.accept_languages": setup.languages,
+        });
         let capabilities = json!({
             "browserName": "chrome",
             "timeouts": { "implicit": PATIENCE, "pageLoad": PATIENCE, "script": PATIENCE },

@@ -67,7 +67,9 @@ async fn every_page_fits_a_phone() {
 
 #[tokio::test]
 async fn every_page_fits_the_smallest_phone_with_text_of_twice_the_size() {
-    let Some(visit) = Visit::begin_with(Setup { font_size: 32 }, |config| config).await else { return };
+    let Some(visit) = Visit::begin_with(Setup { font_size: 32, ..Setup::default() }, |config| config).await else {
+        return;
+    };
     visit.browser.resize(320, 568, 2).await;
     look_at_all(&visit, With::Nothing, "small").await;
 }

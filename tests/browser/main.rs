@@ -15,6 +15,8 @@ mod webdriver;
 
 mod consent;
 mod form_post;
+mod languages;
 mod looks;
+mod playground;
 mod signing_in;
 mod twice;

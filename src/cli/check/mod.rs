@@ -29,6 +29,9 @@ impl Check {
         for warning in &settings.warnings {
             eprintln!("warning: {warning}");
         }
+        for warning in startup::judge_pages(&settings)?.warnings() {
+            eprintln!("warning: {warning}");
+        }
         let now = SystemClock.now();
         let keys = match startup::judge_keys(&settings, now)? {
             Some(ring) => counted(ring.listing(now).count(), "signing key"),

@@ -8,7 +8,7 @@ use serde::forward_to_deserialize_any;
 use toml_edit::{Document, Item};
 
 use crate::clients::ClientMetadata;
-use crate::config::{SECTIONS, keys, lifetimes, log, login, resources, scopes, server, store, users};
+use crate::config::{SECTIONS, keys, lifetimes, log, login, pages, resources, scopes, server, store, users};
 use crate::tokens::lifetimes::Lifetimes;
 
 use super::{Folder, load_text};
@@ -43,7 +43,12 @@ fn the_lifetimes_are_those_of_the_domain() {
 
 #[test]
 fn every_example_is_accepted_as_it_is_written() {
-    let settings = load_text(&with_examples());
+    let folder = Folder::new();
+    // What the examples name beside the file itself.
+    folder
+        .write("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>")
+        .write("theme/style.css", "h1 { color: #000 }");
+    let settings = folder.write("a.toml", &with_examples()).load(&["a.toml"]);
     assert_eq!(settings.clients.iter().count(), 2);
     assert_eq!(settings.users.len(), 1);
     assert_eq!((settings.keys.signing.len(), settings.keys.sealing.len()), (1, 1));
@@ -77,6 +82,7 @@ fn every_setting_is_shown() {
     assert_eq!(shown(&["keys", "signing"]), fields::<keys::RawSigningKey>());
     assert_eq!(shown(&["keys", "sealing"]), fields::<keys::RawSealingKey>());
     assert_eq!(shown(&["login"]), fields::<login::RawLogin>());
+    assert_eq!(shown(&["pages"]), fields::<pages::RawPages>());
     assert_eq!(shown(&["log"]), fields::<log::LogSettings>());
     assert_eq!(shown(&["scopes", "read"]), fields::<scopes::ScopeDescription>());
     assert_eq!(shown(&["resources"]), fields::<resources::RawResource>());

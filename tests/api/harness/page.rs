@@ -93,7 +93,12 @@ impl Page {
         assert!(forms.next().is_none(), "two forms");
         assert_eq!(form.attribute("method"), "post");
         let pairs = |name| {
-            let with_name = self.named(name).filter(|element| element.attributes.contains_key("name"));
+            let is_sent = |element: &&Element| {
+                // A box without its mark is not sent (HTML Standard, "constructing the entry list").
+                let is_box = element.attribute("type") == "checkbox";
+                element.attributes.contains_key("name") && (!is_box || element.attributes.contains_key("checked"))
+            };
+            let with_name = self.named(name).filter(is_sent);
             let pair =
                 |element: &Element| (element.attribute("name").to_owned(), element.attribute("value").to_owned());
             with_name.map(pair).collect()
@@ -120,6 +125,12 @@ impl Form {
         let field = self.fields.iter_mut().find(|(own, _)| own == name);
         let field = field.unwrap_or_else(|| panic!("no field {name}"));
         value.clone_into(&mut field.1);
+        self
+    }
+
+    /// The same form with one more field, such as a box that is marked.
+    pub(crate) fn add(mut self, name: &str, value: &str) -> Self {
+        self.fields.push((name.to_owned(), value.to_owned()));
         self
     }
 
