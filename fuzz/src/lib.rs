@@ -164,6 +164,7 @@ pub fn authorize_query(data: &[u8]) {
         Ok(request) => request,
         Err(AuthorizationError::ShowToUser(error)) => return assert!(!error.description.is_empty()),
         Err(AuthorizationError::RedirectToClient { to, .. }) => return assert_is_registered(to.target.as_str()),
+        Err(AuthorizationError::Expired { .. }) => panic!("it has only just come"),
     };
     assert_is_registered(request.to().target.as_str());
     let (client, terms) = (request.client(), request.terms());
@@ -376,7 +377,9 @@ pub fn sealed_value(data: &[u8]) {
     let registrations = registrations();
     match pending.resume(registrations, NOW) {
         Ok(request) => assert_is_registered(request.to().target.as_str()),
-        Err(AuthorizationError::RedirectToClient { to, .. }) => assert_is_registered(to.target.as_str()),
+        Err(AuthorizationError::RedirectToClient { to, .. } | AuthorizationError::Expired { to, .. }) => {
+            assert_is_registered(to.target.as_str());
+        }
         Err(AuthorizationError::ShowToUser(_)) => {}
     }
 }

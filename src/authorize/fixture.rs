@@ -28,6 +28,7 @@ const CHALLENGE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw
 pub(super) enum Refusal {
     Shown(ErrorCode),
     SentBack(ErrorCode, Option<String>),
+    Expired(String, Option<String>),
 }
 
 impl From<AuthorizationError> for Refusal {
@@ -35,6 +36,7 @@ impl From<AuthorizationError> for Refusal {
         match error {
             AuthorizationError::ShowToUser(error) => Self::Shown(error.code),
             AuthorizationError::RedirectToClient { to, error } => Self::SentBack(error.code, to.state),
+            AuthorizationError::Expired { client, to } => Self::Expired(client.id.to_string(), to.state),
         }
     }
 }

@@ -53,6 +53,9 @@ pub enum InteractionRefused {
     /// The person said no.
     #[error("the person did not consent")]
     Denied,
+    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits.
+    #[error("the person took too long")]
+    Expired,
     /// Everything of this person was ended after the request had come.
     #[error("the request is from before all sessions of the person were ended")]
     Ended,
@@ -66,7 +69,7 @@ impl From<InteractionRefused> for OAuthError {
             Why::ConsentRequired => (ErrorCode::ConsentRequired, "The person must consent."),
             Why::InteractionRequired => (ErrorCode::InteractionRequired, "The person must be asked each time."),
             Why::Denied => (ErrorCode::AccessDenied, "The person did not consent."),
-            Why::Ended => (ErrorCode::AccessDenied, "The request is no longer good. Start again."),
+            Why::Expired | Why::Ended => (ErrorCode::AccessDenied, "The request is no longer good. Start again."),
         };
         Self::new(code, description).because(reason)
     }

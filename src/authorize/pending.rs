@@ -50,13 +50,13 @@ impl PendingRequest {
         registrations: Registrations<'_>,
         now: Timestamp,
     ) -> Result<AuthorizationRequest, AuthorizationError> {
-        if now.since(self.terms.created_at) > PENDING_LIFETIME {
-            return Err(shown(RequestRefused::Expired));
-        }
         let client = registrations.clients.find(&self.client_id).ok_or(RequestRefused::UnknownClient).map_err(shown)?;
         let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
 
         let to = ReturnAddress { target, state: self.state, mode: self.mode };
+        if now.since(self.terms.created_at) > PENDING_LIFETIME {
+            return Err(AuthorizationError::Expired { client: Arc::clone(client), to });
+        }
         let scope = self.terms.scope.to_string();
         let wish = Wish {
             response_type: self.terms.response_type,
@@ -102,6 +102,10 @@ mod tests {
 
         let too_late = PENDING_LIFETIME + Duration::from_millis(1);
         let refused = resume(query, &Registered::default(), too_late).expect_err("too old");
+        assert_eq!(refused, Refusal::Expired("web".to_owned(), Some("xyz".to_owned())));
+        // Nobody is led back to where the client is not registered any more.
+        let moved = Registered::with(|metadata| metadata.redirect_uris = vec!["https://web.example/new".to_owned()]);
+        let refused = resume(query, &moved, too_late).expect_err("too old");
         assert_eq!(refused, Refusal::Shown(ErrorCode::InvalidRequest));
     }
 
@@ -132,7 +136,7 @@ mod tests {
             AuthorizationError::RedirectToClient { to, error } => {
                 assert_eq!((to.mode, error.code), (ResponseMode::Fragment, ErrorCode::UnsupportedResponseType));
             }
-            AuthorizationError::ShowToUser(error) => panic!("{error} is shown"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -62,6 +62,13 @@ pub enum AuthorizationError {
         /// What it says.
         error: OAuthError,
     },
+    /// The person, who took too long, and the client only if the person goes back to it.
+    Expired {
+        /// Who asked.
+        client: Arc<Client>,
+        /// Where the person may go back to.
+        to: ReturnAddress,
+    },
 }
 
 /// Why a request is refused, where no other rule says it.
@@ -76,9 +83,6 @@ pub enum RequestRefused {
     /// The client has not registered it.
     #[error("redirect_uri is not one of the client's")]
     RedirectUriMismatch,
-    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits.
-    #[error("the request is too old")]
-    Expired,
     /// The request is a JWT (RFC 9101 §5).
     #[error("request is not supported")]
     RequestObject,
@@ -106,9 +110,6 @@ impl From<RequestRefused> for OAuthError {
                 ErrorCode::InvalidRequest,
                 "The application wants to go back to an address that it has not registered.",
             ),
-            Why::Expired => {
-                (ErrorCode::InvalidRequest, "This took too long. Go back to the application and start again.")
-            }
             Why::RequestObject => (ErrorCode::RequestNotSupported, "The parameter request is not supported."),
             Why::RequestUri => (ErrorCode::RequestUriNotSupported, "The parameter request_uri is not supported."),
             Why::TooLong => (ErrorCode::InvalidRequest, "The request is too long."),
@@ -392,7 +393,7 @@ mod tests {
                 assert_eq!(state.as_deref(), Some("s"), "{query}");
                 code
             }
-            Refusal::Shown(code) => panic!("{query}: {code} is shown"),
+            other => panic!("{query}: {other:?}"),
         }
     }
 

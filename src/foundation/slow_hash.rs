@@ -2,6 +2,10 @@
 //!
 //! Whoever may ask for hashes may ask for all of the machine, so [`SlowHash`] bounds how many run, how many wait, and
 //! how many of those places one network holds. What finds no place is told [`Busy`] at once: no line is without an end.
+//!
+//! There are two lines. Whoever is known to be welcome stands in one with places of its own, and comes first: before it
+//! lies at most the hash that runs. So who floods the common line keeps nobody waiting in the other. Beside it nothing
+//! more runs at once, and where the line of the known is full they stand in the common one like everybody.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -72,6 +76,9 @@ pub struct Hashes {
 #[derive(Debug, Clone)]
 pub struct SlowHash {
     runners: Arc<Semaphore>,
+    /// Who comes from the common line passes here first. It has as many permits as there are runners, so nobody of that
+    /// line ever waits for a runner beside those who run: the next runner that is free is for the other line.
+    gate: Arc<Semaphore>,
     places: Arc<Places>,
     #[cfg(test)]
     computed: Arc<std::sync::atomic::AtomicUsize>,
@@ -80,13 +87,15 @@ pub struct SlowHash {
 impl SlowHash {
     /// A pool of that size.
     pub fn new(size: PoolSize) -> Self {
-        let all = size.running.get() + size.waiting;
+        let common = size.running.get() + size.waiting;
+        let known = (common / 4).max(1);
         Self {
             runners: Arc::new(Semaphore::new(size.running.get())),
+            gate: Arc::new(Semaphore::new(size.running.get())),
             places: Arc::new(Places {
                 running: size.running.get(),
-                all,
-                a_network: (all / 4).max(1),
+                common: Share::of(common),
+                known: Share::of(known),
                 taken: Mutex::default(),
             }),
             #[cfg(test)]
@@ -108,27 +117,50 @@ impl SlowHash {
     /// How full it is.
     pub fn occupancy(&self) -> Occupancy {
         let places = &self.places;
-        let taken = places.taken().all;
+        let taken = {
+            let taken = places.taken();
+            taken.common.all + taken.known.all
+        };
         let running = places.running.saturating_sub(self.runners.available_permits()).min(taken);
+        let all = places.common.all + places.known.all;
         Occupancy {
             now: Hashes { running, waiting: taken - running },
-            most: Hashes { running: places.running, waiting: places.all - places.running },
+            most: Hashes { running: places.running, waiting: all - places.running },
         }
     }
 
-    /// Takes a place in the line, if there is one.
+    /// Takes a place in the common line, if there is one.
     ///
     /// A network holds at most a quarter of the places, so that one cannot keep all others from signing in.
     pub fn queue(&self, network: Network) -> Result<Place, Busy> {
+        self.place(Line::Common, network)
+    }
+
+    /// Takes a place in the line of those who are known, or in the common one where that is full. It has places for a
+    /// quarter of the common line, and of these a network holds at most a quarter.
+    pub fn queue_known(&self, network: Network) -> Result<Place, Busy> {
+        self.place(Line::Known, network).or_else(|_| self.queue(network))
+    }
+
+    fn place(&self, line: Line, network: Network) -> Result<Place, Busy> {
+        let share = self.places.share(line);
         let mut taken = self.places.taken();
+        let taken = taken.of(line);
         let of_network = taken.by_network.get(&network).copied().unwrap_or(0);
-        if taken.all >= self.places.all || of_network >= self.places.a_network {
+        if taken.all >= share.all || of_network >= share.a_network {
             return Err(Busy::NOW);
         }
         taken.all += 1;
         taken.by_network.insert(network, of_network + 1);
-        Ok(Place { pool: self.clone(), network })
+        Ok(Place { pool: self.clone(), line, network })
     }
+}
+
+/// Where somebody stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Common,
+    Known,
 }
 
 /// A place in the pool, given back when dropped: whoever goes away leaves the line.
@@ -136,20 +168,25 @@ impl SlowHash {
 #[must_use]
 pub struct Place {
     pool: SlowHash,
+    line: Line,
     network: Network,
 }
 
 impl Place {
     /// Waits until a hash may run.
     pub async fn turn(self) -> Result<Turn, Busy> {
-        let runner = Arc::clone(&self.pool.runners).acquire_owned().await.map_err(|_| Busy::NOW)?;
-        Ok(Turn { runner, place: self })
+        let gate = match self.line {
+            Line::Common => Some(permit(&self.pool.gate).await?),
+            Line::Known => None,
+        };
+        Ok(Turn { runner: permit(&self.pool.runners).await?, gate, place: self })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.pool.places.taken();
+        let taken = taken.of(self.line);
         taken.all -= 1;
         if let Entry::Occupied(mut of_network) = taken.by_network.entry(self.network) {
             *of_network.get_mut() -= 1;
@@ -160,11 +197,16 @@ impl Drop for Place {
     }
 }
 
+async fn permit(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Busy> {
+    Arc::clone(semaphore).acquire_owned().await.map_err(|_| Busy::NOW)
+}
+
 /// The right to compute one hash now.
 #[derive(Debug)]
 #[must_use]
 pub struct Turn {
     runner: OwnedSemaphorePermit,
+    gate: Option<OwnedSemaphorePermit>,
     place: Place,
 }
 
@@ -174,12 +216,13 @@ impl Turn {
     /// A hash that runs keeps its place until it has ended, also when the caller goes away: leaving does not let one
     /// start another.
     pub async fn verify(self, password: Password, hash: &PasswordHash) -> Result<bool, Busy> {
-        let Self { runner, place } = self;
+        let Self { runner, gate, place } = self;
         #[cfg(test)]
         place.pool.computed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let hash = hash.clone();
         let verdict = tokio::task::spawn_blocking(move || {
-            let _held = (runner, place);
+            // In this order: who is known takes the runner before the next of the common line asks for it.
+            let _held = (runner, gate, place);
             hash.is_hash_of(&password)
         });
         // Out of memory, or the runtime is shutting down: neither says anything about the password.
@@ -191,9 +234,23 @@ impl Turn {
 #[derive(Debug)]
 struct Places {
     running: usize,
+    common: Share,
+    known: Share,
+    taken: Mutex<Lines>,
+}
+
+/// How many places there are in a line.
+#[derive(Debug)]
+struct Share {
     all: usize,
     a_network: usize,
-    taken: Mutex<Taken>,
+}
+
+/// How many of them are taken.
+#[derive(Debug, Default)]
+struct Lines {
+    common: Taken,
+    known: Taken,
 }
 
 #[derive(Debug, Default)]
@@ -202,8 +259,30 @@ struct Taken {
     by_network: HashMap<Network, usize>,
 }
 
+impl Share {
+    fn of(all: usize) -> Self {
+        Self { all, a_network: (all / 4).max(1) }
+    }
+}
+
+impl Lines {
+    const fn of(&mut self, line: Line) -> &mut Taken {
+        match line {
+            Line::Common => &mut self.common,
+            Line::Known => &mut self.known,
+        }
+    }
+}
+
 impl Places {
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    const fn share(&self, line: Line) -> &Share {
+        match line {
+            Line::Common => &self.common,
+            Line::Known => &self.known,
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Lines> {
         // Nothing panics while holding it, and numbers have no half-made state.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -288,8 +367,8 @@ mod tests {
         for _ in 0..3 {
             assert!(poll(pin!(pool.verify(network(1), password("x"), &hash))).is_pending());
         }
-        let taken = pool.places.taken();
-        assert!(taken.all == 0 && taken.by_network.is_empty(), "{taken:?}");
+        let lines = pool.places.taken();
+        assert!(lines.common.all == 0 && lines.common.by_network.is_empty(), "{lines:?}");
     }
 
     #[test]
@@ -307,6 +386,51 @@ mod tests {
             tokio::task::spawn_blocking(|| ()).await.expect("the hash before it has ended");
             assert!(pool.queue(network(2)).is_ok());
         });
+    }
+
+    #[test]
+    fn who_is_known_has_a_place_in_a_full_pool_and_goes_first() {
+        let runtime = runtime();
+        runtime.block_on(async {
+            let pool = pool(1, 7);
+            let held = pool.queue(network(9)).expect("a place").turn().await.expect("a free runner");
+            let strangers: Vec<_> = (1..8).map(|last| pool.queue(network(last)).expect("a place")).collect();
+            assert!(pool.queue(network(10)).is_err(), "it is full");
+            let mut strangers: Vec<_> = strangers.into_iter().map(|place| Box::pin(place.turn())).collect();
+            assert!(strangers.iter_mut().all(|stranger| poll(stranger.as_mut()).is_pending()));
+            let mut known = pin!(pool.queue_known(network(10)).expect("a place of its own").turn());
+            assert!(poll(known.as_mut()).is_pending());
+            assert_eq!(pool.occupancy().now, Hashes { running: 1, waiting: 8 });
+            drop(held);
+            assert!(strangers.iter_mut().all(|stranger| poll(stranger.as_mut()).is_pending()));
+            drop(known.await.expect("the next runner"));
+            assert_eq!(
+                strangers
+                    .iter_mut()
+                    .filter_map(|stranger| match poll(stranger.as_mut()) {
+                        Poll::Ready(turn) => Some(drop(turn)),
+                        Poll::Pending => None,
+                    })
+                    .count(),
+                7,
+                "then one after the other"
+            );
+        });
+    }
+
+    #[test]
+    fn the_line_of_the_known_is_bounded_and_shared_out_too_and_the_common_one_is_open_to_them() {
+        let pool = pool(1, 31);
+        // Eight places of their own, two for a network; then eight of the common line for one.
+        let of_one: Vec<_> = (0..10).map(|_| pool.queue_known(network(1)).expect("a place")).collect();
+        assert!(pool.queue_known(network(1)).is_err());
+        let others: Vec<_> = (2..5).flat_map(|last| [last; 2]).map(|last| pool.queue_known(network(last))).collect();
+        assert!(others.iter().all(|place| place.as_ref().is_ok_and(|place| place.line == Line::Known)));
+        let late = pool.queue_known(network(6)).expect("a place");
+        assert_eq!(late.line, Line::Common);
+        assert_eq!(pool.occupancy().most, Hashes { running: 1, waiting: 39 });
+        drop((of_one, others, late));
+        assert_eq!(pool.occupancy().now, Hashes { running: 0, waiting: 0 });
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::foundation::id;
 use crate::foundation::secret::ExposeSecret as _;
 use crate::login::account::Account;
 use crate::login::password::LoginRefused;
+use crate::login::throttle::Guesser;
 use crate::protocol::error::OAuthError;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::parameters::{InvalidParameters, Parameters};
@@ -87,7 +88,8 @@ impl<'a> PasswordRequest<'a> {
     }
 
     async fn sign_in(&self, ports: &Ports<'_>, now: Timestamp) -> Result<Account, OAuthError> {
-        let verdict = ports.login.verify(self.username, self.password.as_bytes(), ports.network, now).await;
+        let verdict =
+            ports.login.verify(&Guesser::stranger(self.username, ports.network), self.password.as_bytes(), now).await;
         let outcome = verdict.as_ref().map_or_else(LoginRefused::outcome, |_| "signed_in");
         metrics::counter!("jotsmith_logins_total", "outcome" => outcome).increment(1);
         Ok(verdict?)

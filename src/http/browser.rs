@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::authorize::code::AuthorizationCode;
 use crate::authorize::consent::{LONGEST_CONSENT, RememberedConsent, RememberedConsents};
-use crate::authorize::interaction::{Evidence, Interaction, decide};
+use crate::authorize::interaction::{Evidence, Interaction, InteractionRefused, decide};
 use crate::authorize::pending::{PENDING_LIFETIME, PendingRequest};
 use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
 use crate::authorize::response::{Answer, AuthorizationResponse, Delivery, ReturnAddress};
+use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::{digest, random};
 use crate::grant_types::implicit;
@@ -37,6 +38,7 @@ use super::headers::NO_STORE;
 use super::live::Live;
 use super::pages::{
     Choice, ConsentPage, FormPostPage, LoginPage, LogoutPage, Message, MessagePage, Permission, PostedField, Scene,
+    WayBackPage,
 };
 use super::state::State;
 use super::{endpoint, error_response, network};
@@ -48,7 +50,9 @@ pub(super) const CSRF_FIELD: &str = "csrf";
 /// What stands before a scope token in the name of its box.
 const SCOPE_FIELD: &str = "scope:";
 
-/// The mark of a browser in which nobody has signed in yet. Forms are bound to it.
+/// The mark of a browser that was shown a login form, which is bound to it. It proves nothing about a person, so it stays
+/// when somebody signs in: a form in another tab, or a second click, is still good. What a session is bound to is its
+/// `sid`, which is new with each sign-in.
 #[derive(Serialize, Deserialize)]
 struct BrowserMark([u8; 16]);
 
@@ -126,13 +130,13 @@ impl<'a> Step<'a> {
         let evidence = Evidence { session, valid_from, remembered: &remembered, is_consent_given: left_out.is_some() };
         match decide(request, &evidence, self.now) {
             Interaction::ShowLogin => self.show_login(request, None),
-            Interaction::ShowConsent(session) => self.show_consent(request, session, None).await,
+            Interaction::ShowConsent(session) => self.show_consent(request, session, None, None).await,
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
             Interaction::Issue(session, left_out_before) => {
                 let less = request.without(left_out.unwrap_or(&left_out_before), self.live.registrations());
                 let Some(granted) = less else {
-                    let left = Some((left_out.unwrap_or(&left_out_before), Message::ConsentNoneLeft));
-                    return self.show_consent(request, session, left).await;
+                    let left_out = left_out.unwrap_or(&left_out_before);
+                    return self.show_consent(request, session, Some(left_out), Some(Message::ConsentNoneLeft)).await;
                 };
                 let mut response = match granted.terms().response_type {
                     ResponseType::Code => self.issue_code(&granted, session).await,
@@ -180,7 +184,54 @@ impl<'a> Step<'a> {
         match error {
             AuthorizationError::RedirectToClient { to, error } => self.refuse(to, &error),
             AuthorizationError::ShowToUser(error) => self.show_error(&error),
+            AuthorizationError::Expired { client, to } => self.show_way_back(&client, to),
         }
+    }
+
+    /// Asks the person of `session` what somebody was asked in another session of this browser. Nothing is given before
+    /// they have answered, whatever they have consented to before.
+    pub(super) async fn ask_again(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        valid_from: Option<Timestamp>,
+    ) -> HttpResponse {
+        let remembered = RememberedConsents::default();
+        let evidence =
+            Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
+        match decide(request, &evidence, self.now) {
+            Interaction::ShowLogin => {
+                self.show_login(request, Some(LoginFailure::asked_again("", Message::LoginAgain)))
+            }
+            Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
+            Interaction::ShowConsent(session) | Interaction::Issue(session, _) => {
+                self.show_consent(request, session, None, Some(Message::ConsentOtherSession)).await
+            }
+        }
+    }
+
+    /// Sends the browser on from a form that was posted to a page of its own, at which the person who has just signed in
+    /// is asked: then the back button and a reload lead there, and not to the password once more.
+    pub(super) fn go_on(&self, request: &AuthorizationRequest) -> Option<HttpResponse> {
+        let sealed = self.seal(request);
+        let is_short = sealed.len() <= LONGEST_IN_ADDRESS;
+        let consent = self.live.issuer.endpoint(endpoint::CONSENT);
+        // base64url needs no encoding.
+        is_short.then(|| self.redirect(format!("{consent}?{REQUEST_FIELD}={sealed}")))
+    }
+
+    /// What comes next for the person of `session`, with nothing but what they did before.
+    pub(super) fn must_ask(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        valid_from: Option<Timestamp>,
+    ) -> bool {
+        let remembered: RememberedConsents =
+            self.cookies().read(CookieKind::Consents, self.request).unwrap_or_default();
+        let evidence =
+            Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
+        matches!(decide(request, &evidence, self.now), Interaction::ShowConsent(_))
     }
 
     /// The answer to a client, on its way.
@@ -231,12 +282,13 @@ impl<'a> Step<'a> {
         page.render(&self.scene(Some(request)), status).with_cookie(mark).with_retry_after(retry_after).finish()
     }
 
-    /// The consent page; `left` says what the person has left out, and why the page is shown again.
+    /// The consent page; `left_out` is what the person has left out, and `problem` why they are asked again.
     async fn show_consent(
         &self,
         request: &AuthorizationRequest,
         session: &Session,
-        left: Option<(&Scope, Message)>,
+        left_out: Option<&Scope>,
+        problem: Option<Message>,
     ) -> HttpResponse {
         let sealed = self.seal(request);
         let csrf = self.csrf_token(session.sid.as_bytes(), &sealed, FormAction::Consent);
@@ -255,12 +307,7 @@ impl<'a> Step<'a> {
                 .tokens()
                 .map(|token| {
                     let Permission { text, lang } = self.describe(token, scene.tag());
-                    Choice {
-                        field: format!("{SCOPE_FIELD}{token}"),
-                        text,
-                        lang,
-                        is_on: is_left(left.map(|(scope, _)| scope), token),
-                    }
+                    Choice { field: format!("{SCOPE_FIELD}{token}"), text, lang, is_on: is_left(left_out, token) }
                 })
                 .collect(),
             resources: self.resources_to_show(request),
@@ -268,11 +315,16 @@ impl<'a> Step<'a> {
             client_uri: appearance.client_uri.as_deref(),
             policy_uri: appearance.policy_uri.as_deref(),
             tos_uri: appearance.tos_uri.as_deref(),
-            problem: left.map(|(_, problem)| problem),
+            problem,
             request: &sealed,
             csrf: &csrf,
         };
-        page.render(&scene).finish()
+        let status = match problem {
+            None => StatusCode::OK,
+            Some(Message::ConsentNoneLeft) => StatusCode::BAD_REQUEST,
+            Some(_) => StatusCode::CONFLICT,
+        };
+        page.render(&scene, status).finish()
     }
 
     /// The page that offers to sign out.
@@ -293,6 +345,25 @@ impl<'a> Step<'a> {
     /// Ends a session before its time.
     pub(super) async fn end(&self, session: &Session) -> Result<(), OAuthError> {
         Ok(self.state.stores.sessions.end_session(session.sid, session.expires_at).await?)
+    }
+
+    /// Tells a person that a request waited too long, and whose it was; the client learns of it if they go back.
+    fn show_way_back(&self, client: &Client, to: ReturnAddress) -> HttpResponse {
+        let error = InteractionRefused::Expired.into();
+        error_response::log(self.request, &error, StatusCode::BAD_REQUEST);
+        let response = AuthorizationResponse { to, answer: Answer::Error(error) };
+        let (action, fields) = match response.deliver(&self.live.issuer) {
+            Delivery::Redirect(location) => (location, Vec::new()),
+            Delivery::Form { action, fields } => (action.to_owned(), fields),
+        };
+        let page = WayBackPage {
+            client_name: client.name.as_deref().unwrap_or(client.id.as_str()),
+            redirect_host: response.to.target.host_to_show(),
+            action: &action,
+            fields: fields.iter().map(|(name, value)| PostedField { name, value }).collect(),
+        };
+        let scene = self.live.pages.scene(&[accepted(self.request)], Some(client));
+        page.render(&scene, StatusCode::BAD_REQUEST).finish()
     }
 
     /// The resources that a person is told of: all, but where it is the default one alone, which needs no word.
@@ -345,15 +416,10 @@ impl<'a> Step<'a> {
         self.live.sealing.seal(purpose, REQUEST_FIELD, &pending, self.now, &*self.state.random)
     }
 
-    /// The request that a form carries, if this browser was shown that form.
-    pub(super) fn resume(
-        &self,
-        sealed: &str,
-        csrf: &str,
-        holder: &[u8],
-        action: FormAction,
-    ) -> Result<AuthorizationRequest, AuthorizationError> {
-        self.check_csrf(csrf, holder, sealed, action).map_err(AuthorizationError::ShowToUser)?;
+    /// The request that waits in a form or an address. Whose it is, it does not say: everybody may begin a request, and
+    /// have it sealed. So nothing is given for it before the CSRF token beside it was checked, and who brings it without
+    /// a good one is only asked, as if they came from the client.
+    pub(super) fn resume(&self, sealed: &str) -> Result<AuthorizationRequest, AuthorizationError> {
         let pending: PendingRequest = self
             .live
             .sealing
@@ -433,6 +499,17 @@ pub(super) struct LoginFailure<'a> {
     pub(super) username: &'a str,
     pub(super) retry_after: Option<u64>,
 }
+
+impl<'a> LoginFailure<'a> {
+    /// Nothing was tried: the form is not one that this browser was shown, or nobody is signed in any more.
+    pub(super) const fn asked_again(username: &'a str, problem: Message) -> Self {
+        Self { status: StatusCode::CONFLICT, problem, username, retry_after: None }
+    }
+}
+
+/// The longest sealed request that travels in an address: with the rest of the line it must pass proxies, whose usual
+/// limit for a request line is 8 KiB.
+const LONGEST_IN_ADDRESS: usize = 6 * 1024;
 
 /// Adds a cookie to an answer that is built already.
 pub(super) fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {

@@ -1,4 +1,5 @@
-//! The three cookies: the session, the browser's mark before anybody signed in, and the consents that are remembered.
+//! The four cookies: the session, the browser's mark that login forms are bound to, the consents that are remembered,
+//! and for whom the browser is known.
 //!
 //! Each is sealed, so what comes back is what we wrote. Where the issuer is https they are `Secure` with the prefix
 //! `__Host-` (RFC 6265bis §4.1.3.2), which no neighbour can set. On loopback the name carries a digest of the issuer, for
@@ -25,10 +26,13 @@ use crate::protocol::issuer::Issuer;
 pub(super) enum CookieKind {
     /// Who is signed in.
     Session,
-    /// Which browser a form was shown to, while nobody is signed in.
+    /// Which browser a login form was shown to. It says nothing of who is signed in, and stays when somebody does: a
+    /// form in another tab is still good.
     Browser,
     /// What was consented to.
     Consents,
+    /// Who has signed in here before.
+    Known,
 }
 
 impl CookieKind {
@@ -37,6 +41,7 @@ impl CookieKind {
             Self::Session => "jotsmith-session",
             Self::Browser => "jotsmith-browser",
             Self::Consents => "jotsmith-consents",
+            Self::Known => "jotsmith-known",
         }
     }
 
@@ -45,6 +50,7 @@ impl CookieKind {
             Self::Session => SealPurpose::Session,
             Self::Browser => SealPurpose::AuthorizationRequest,
             Self::Consents => SealPurpose::Consent,
+            Self::Known => SealPurpose::KnownBrowser,
         }
     }
 

@@ -1,18 +1,26 @@
 //! Signing in: the form of the login page comes back.
+//!
+//! **What is in a browser twice loses nothing.** Every tab's form is bound to the browser's mark, which stays when one of
+//! them signs in; so another tab, a second click or a reload signs in as well, each time into a new session, which is then
+//! the browser's. A consent that was asked in the session before is asked again in the new one (`consent`). A form that
+//! was shown to no such browser tries no password: its request goes on, with the login page. One that waited too long is
+//! over, and the person is shown the way back to the client.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use zeroize::Zeroizing;
 
-use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
+use crate::authorize::request::AuthorizationRequest;
 use crate::login::account::Account;
+use crate::login::known_browser::{KNOWN_FOR, KnownBrowser, Recognized};
 use crate::login::password::LoginRefused;
-use crate::login::session::Session;
+use crate::login::session::{Session, SessionId};
+use crate::login::throttle::Guesser;
 use crate::protocol::parameters::Parameters;
 
 use super::browser::{
-    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, add, is_from_elsewhere, show_refusal, stale_form,
+    CSRF_FIELD, FormAction, LoginFailure, REQUEST_FIELD, Step, is_from_elsewhere, show_refusal, stale_form,
 };
 use super::cookies::CookieKind;
 use super::error_response::whole_seconds;
@@ -32,33 +40,54 @@ pub(super) async fn login(request: HttpRequest, body: Payload, state: Data<State
         Ok(parameters) => parameters,
         Err(invalid) => return step.show_error(&invalid.into()),
     };
-    let asked = match resume(&step, &parameters) {
+    if is_from_elsewhere(&step) {
+        return step.show_error(&stale_form().because("the form was sent by another site's page"));
+    }
+    let sealed = parameters.optional(REQUEST_FIELD).unwrap_or_default();
+    let asked = match step.resume(sealed) {
         Ok(asked) => asked,
         Err(error) => return step.fail(error),
     };
     tracing::Span::current().record("client.id", asked.client().id.as_str());
     let username = parameters.optional("username").unwrap_or_default();
+    let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
+    let is_own =
+        step.browser_mark().is_some_and(|mark| step.check_csrf(csrf, &mark, sealed, FormAction::Login).is_ok());
+    if !is_own {
+        // No password is tried that came in a form which this browser was not shown: who typed it types it again.
+        tracing::info!(login.outcome = "other_form", "not signed in");
+        return step.show_login(&asked, Some(LoginFailure::asked_again(username, Message::LoginOtherBrowser)));
+    }
     let password = Zeroizing::new(parameters.optional("password").unwrap_or_default().to_owned());
+    let known: KnownBrowser = step.cookies().read(CookieKind::Known, &request).unwrap_or_default();
     let network = network::of(&request, &live.trusted_proxies);
-    match live.login.verify(username, password.as_bytes(), network, step.now).await {
-        Ok(account) => signed_in(&step, &asked, &account).await,
+    let guesser = Guesser { username, network, recognized: recognize(&step, &known, username).await };
+    match live.login.verify(&guesser, password.as_bytes(), step.now).await {
+        Ok(account) => signed_in(&step, &asked, &account, known).await,
         Err(refused) => again(&step, &asked, username, &refused),
     }
 }
 
-fn resume(step: &Step<'_>, parameters: &Parameters<'_>) -> Result<AuthorizationRequest, AuthorizationError> {
-    if is_from_elsewhere(step) {
-        return Err(AuthorizationError::ShowToUser(stale_form().because("the form was sent by another site's page")));
+/// Whether whoever has this username signed in in this browser before. Where that cannot be found out it is a stranger's.
+async fn recognize(step: &Step<'_>, known: &KnownBrowser, username: &str) -> Option<Recognized> {
+    if known.is_empty() {
+        return None;
     }
-    let mark = step.browser_mark();
-    let mark = mark.ok_or_else(|| AuthorizationError::ShowToUser(stale_form().because("the browser has no mark")))?;
-    let sealed = parameters.optional(REQUEST_FIELD).unwrap_or_default();
-    let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
-    step.resume(sealed, csrf, &mark, FormAction::Login)
+    let account = step.live.login.directory.by_username(username).await.ok()??;
+    let recognized = known.recognize(&account, step.now)?;
+    // Of no session: only what was ended of the person as a whole is asked for.
+    let sid = SessionId::new(&*step.state.random);
+    let early_end = step.state.stores.sessions.early_end(sid, recognized.subject()).await.ok()?;
+    recognized.outlives(early_end.valid_from).then_some(recognized)
 }
 
 /// Begins a session, always a new one, and goes on with the request.
-async fn signed_in(step: &Step<'_>, asked: &AuthorizationRequest, account: &Account) -> HttpResponse {
+async fn signed_in(
+    step: &Step<'_>,
+    asked: &AuthorizationRequest,
+    account: &Account,
+    mut known: KnownBrowser,
+) -> HttpResponse {
     metrics::counter!("jotsmith_logins_total", "outcome" => "signed_in").increment(1);
     let lifetime = step.live.lifetimes.session;
     // A clock that went back, or another server's that is ahead, must not ask for the password again and again.
@@ -68,9 +97,14 @@ async fn signed_in(step: &Step<'_>, asked: &AuthorizationRequest, account: &Acco
         Ok(early_end) => early_end,
         Err(unavailable) => return step.refuse(asked.to().clone(), &unavailable.into()),
     };
-    let mut response = step.proceed(asked, Some(&session), early_end.valid_from, None).await;
+    let is_asked = step.must_ask(asked, &session, early_end.valid_from);
+    let mut response = match is_asked.then(|| step.go_on(asked)).flatten() {
+        Some(on) => on,
+        None => step.proceed(asked, Some(&session), early_end.valid_from, None).await,
+    };
     step.add_cookie(&mut response, CookieKind::Session, &session, lifetime);
-    add(&mut response, &step.cookies().remove(CookieKind::Browser));
+    known.remember(account, step.now, &*step.state.random);
+    step.add_cookie(&mut response, CookieKind::Known, &known, KNOWN_FOR);
     response
 }
 

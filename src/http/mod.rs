@@ -61,7 +61,11 @@ pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<>
                     .route(web::post().to(authorize::post)),
             )
             .service(post(&format!("{path}{}", endpoint::LOGIN)).route(web::post().to(login::login)))
-            .service(post(&format!("{path}{}", endpoint::CONSENT)).route(web::post().to(consent::consent)))
+            .service(
+                resource(&format!("{path}{}", endpoint::CONSENT), "GET, POST")
+                    .route(web::get().to(consent::ask))
+                    .route(web::post().to(consent::consent)),
+            )
             .service(
                 resource(&format!("{path}{}", endpoint::LOGOUT), "GET, POST")
                     .route(web::get().to(logout::ask))

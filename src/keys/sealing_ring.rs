@@ -38,6 +38,8 @@ pub enum SealPurpose {
     Consent,
     /// An authorization request that waits for a person, and the cookie to which it is bound.
     AuthorizationRequest,
+    /// The cookie of a browser in which people have signed in before.
+    KnownBrowser,
     /// What `jotsmith check --diff` and the server that it asks tell each other.
     Configuration,
 }
@@ -58,6 +60,7 @@ impl SealPurpose {
             Self::Session => "session",
             Self::Consent => "consent",
             Self::AuthorizationRequest => "authorization-request",
+            Self::KnownBrowser => "known-browser",
             Self::Configuration => "configuration",
         }
     }
@@ -111,6 +114,7 @@ pub struct RingKey {
     session: AeadKey,
     consent: AeadKey,
     authorization_request: AeadKey,
+    known_browser: AeadKey,
     configuration: AeadKey,
 }
 
@@ -126,6 +130,7 @@ impl RingKey {
             session: aead(SealPurpose::Session),
             consent: aead(SealPurpose::Consent),
             authorization_request: aead(SealPurpose::AuthorizationRequest),
+            known_browser: aead(SealPurpose::KnownBrowser),
             configuration: aead(SealPurpose::Configuration),
         }
     }
@@ -156,6 +161,7 @@ impl RingKey {
             SealPurpose::Session => &self.session,
             SealPurpose::Consent => &self.consent,
             SealPurpose::AuthorizationRequest => &self.authorization_request,
+            SealPurpose::KnownBrowser => &self.known_browser,
             SealPurpose::Configuration => &self.configuration,
         }
     }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod directory;
 mod failure_table;
+pub mod known_browser;
 pub mod password;
 pub mod session;
 pub mod store;

@@ -2,15 +2,18 @@
 //!
 //! A username that nobody has and a wrong password get the same answer after the same work, so neither answer nor time
 //! tells who has an account. What costs nothing is refused first: too many failures, then no place in the pool.
+//!
+//! Who signed in before in the same browser is counted for themselves, and has a line of their own: `throttle` and
+//! `slow_hash` say how.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{Account, MAX_USERNAME_BYTES};
 use super::directory::{DIRECTORY_RETRY, Directory, DirectoryUnavailable};
-use super::throttle::{Throttle, ThrottleLimits, Throttled};
+use super::known_browser::Recognized;
+use super::throttle::{Guesser, Throttle, ThrottleLimits, Throttled};
 use crate::foundation::clock::Timestamp;
-use crate::foundation::network::Network;
 use crate::foundation::password_hash::{Password, PasswordHash};
 use crate::foundation::random::Random;
 use crate::foundation::slow_hash::{Busy, SlowHash};
@@ -94,23 +97,33 @@ impl PasswordLogin {
     /// without anything being hashed.
     pub async fn verify(
         &self,
-        username: &str,
+        guesser: &Guesser<'_>,
         password: &[u8],
-        network: Network,
         now: Timestamp,
     ) -> Result<Account, LoginRefused> {
+        let username = guesser.username;
         if username.len() > MAX_USERNAME_BYTES {
             return Err(LoginRefused::Wrong);
         }
         let password = Password::new(password).map_err(|_| LoginRefused::Wrong)?;
-        self.throttle.check(&self.limits, username, network, now)?;
-        let place = self.slow_hash.queue(network)?;
+        self.throttle.check(&self.limits, guesser, now)?;
+        let place = match &guesser.recognized {
+            Some(_) => self.slow_hash.queue_known(guesser.network)?,
+            None => self.slow_hash.queue(guesser.network)?,
+        };
         let account = self.directory.by_username(username).await?;
+        // The name may be another person's since the browser was recognized: it is nobody's browser for that account.
+        let is_another = |recognized: &Recognized| {
+            account.as_ref().is_none_or(|account| **account.subject() != *recognized.subject())
+        };
+        if guesser.recognized.as_ref().is_some_and(is_another) {
+            return Err(LoginRefused::Wrong);
+        }
         let decoy = PasswordHash::unmatchable(self.directory.cost_of_nobody(username), &*self.random);
         let hash = account.as_ref().map_or(&decoy, Account::password_hash);
         let turn = place.turn().await?;
         // Others may have failed while this one stood in line. From here on a password is tried, so here it counts.
-        let attempt = self.throttle.start(&self.limits, username, network, now)?;
+        let attempt = self.throttle.start(&self.limits, guesser, now)?;
         let verdict = turn.verify(password, hash).await.inspect_err(|_| self.throttle.withdraw(&attempt))?;
         match account {
             Some(account) if verdict => {
@@ -131,6 +144,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::foundation::network::Network;
     use crate::foundation::password_hash::Cost;
     use crate::foundation::random::OsRandom;
     use crate::foundation::slow_hash::PoolSize;
@@ -159,7 +173,7 @@ mod tests {
 
     fn sign_in(login: &PasswordLogin, username: &str, password: &[u8]) -> Result<String, LoginRefused> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let account = runtime.block_on(login.verify(username, password, network(1), NOW));
+        let account = runtime.block_on(login.verify(&Guesser::stranger(username, network(1)), password, NOW));
         account.map(|account| account.subject().to_string())
     }
 
@@ -223,8 +237,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let held = login.slow_hash.queue(network(3)).expect("a place").turn().await.expect("a free runner");
-            let mut one = pin!(login.verify("alice", b"wrong", network(1), NOW));
-            let mut other = pin!(login.verify("alice", b"wrong", network(2), NOW));
+            let guessers = [1, 2].map(|last| Guesser::stranger("alice", network(last)));
+            let mut one = pin!(login.verify(&guessers[0], b"wrong", NOW));
+            let mut other = pin!(login.verify(&guessers[1], b"wrong", NOW));
             let mut context = Context::from_waker(Waker::noop());
             // Both have passed the first check and stand in line.
             assert!(one.as_mut().poll(&mut context).is_pending() && other.as_mut().poll(&mut context).is_pending());
@@ -251,11 +266,34 @@ mod tests {
         let handle = runtime.handle().clone();
         runtime.shutdown_background();
         let entered = handle.enter();
-        let answer =
-            pin!(login.verify("alice", b"right", network(1), NOW)).poll(&mut Context::from_waker(Waker::noop()));
+        let alice = Guesser::stranger("alice", network(1));
+        let answer = pin!(login.verify(&alice, b"right", NOW)).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(answer, Poll::Ready(Err(LoginRefused::Busy(_)))), "{answer:?}");
         drop(entered);
         assert_eq!(sign_in(&login, "alice", b"right"), Ok("1".into()));
+    }
+
+    #[test]
+    fn who_signed_in_here_before_gets_in_past_a_full_line_and_the_failures_of_others() {
+        let login = login(1, 1);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert_eq!(sign_in(&login, "alice", b"wrong"), Err(LoginRefused::Wrong));
+        let _places: Vec<_> = (2..10).map(|last| login.slow_hash.queue(network(last)).expect("a place")).collect();
+        let from = |subject: &str| {
+            let recognized = Some(Recognized::for_test(subject));
+            Guesser { recognized, ..Guesser::stranger("alice", network(1)) }
+        };
+        let verify = |guesser: &Guesser<'_>, password: &[u8]| {
+            runtime.block_on(login.verify(guesser, password, NOW)).map(|account| account.subject().to_string())
+        };
+        let known = from("1");
+        for _ in 0..3 {
+            assert_eq!(verify(&known, b"right"), Ok("1".into()));
+        }
+        // With failures of its own it waits like everybody.
+        assert_eq!(verify(&known, b"wrong"), Err(LoginRefused::Wrong));
+        assert!(matches!(verify(&known, b"right"), Err(LoginRefused::Throttled(_))));
+        assert_eq!(verify(&from("2"), b"right"), Err(LoginRefused::Wrong), "another one's browser");
     }
 
     #[test]
@@ -263,7 +301,8 @@ mod tests {
         let login = login(1, 1);
         let mut context = Context::from_waker(Waker::noop());
         let held = pin!(login.slow_hash.queue(network(2)).expect("a place").turn()).poll(&mut context);
-        assert!(pin!(login.verify("alice", b"right", network(1), NOW)).poll(&mut context).is_pending());
+        let alice = Guesser::stranger("alice", network(1));
+        assert!(pin!(login.verify(&alice, b"right", NOW)).poll(&mut context).is_pending());
         drop(held);
         assert_eq!(sign_in(&login, "alice", b"right"), Ok("1".into()));
     }

@@ -273,23 +273,27 @@ async fn a_consent_form_is_good_only_for_the_session_and_the_request_it_was_show
         answer.page().assert_says("This page is too old, or was opened in another browser.");
         (answer.status.as_u16(), answer.cookies().len()) == (400, 0)
     };
+    // The person is asked, as everybody is who comes with a request; nothing is given.
+    let is_asked =
+        |answer: &Answer| answer.is_consent() && (answer.status.as_u16(), answer.cookies().len()) == (409, 0);
     for forged in [
         form.clone().without("csrf"),
         form.clone().fill("csrf", logout.value("csrf")),
         form.clone().fill("csrf", login.form().value("csrf")),
         form.clone().fill("csrf", more.value("csrf")),
         form.clone().fill("request", more.value("request")),
-        form.clone().without("request"),
     ] {
-        assert!(is_stale(&browser.submit(&forged).await));
+        assert!(is_asked(&browser.submit(&forged).await));
     }
+    assert!(is_stale(&browser.submit(&form.clone().without("request")).await));
     assert!(is_stale(&browser.submit_from(&[("sec-fetch-site", "cross-site")], &form).await));
     assert!(is_stale(&browser.submit_from(&[("origin", "https://evil.example.com")], &form).await));
     // Nobody is signed in; and somebody is, the same person even, but in another session.
     let mut other = server.browser();
-    assert!(is_stale(&other.submit(&form).await));
+    let answer = other.submit(&form).await;
+    assert!(answer.status == 409 && answer.is_login());
     other.code(&ask_of_trusted()).await;
-    assert!(is_stale(&other.submit(&form).await));
+    assert!(is_asked(&other.submit(&form).await));
     assert_code(&browser.submit(&form).await);
 }
 
@@ -312,7 +316,7 @@ async fn a_consent_form_is_judged_by_the_configuration_of_its_return() {
     server.advance(Duration::from_mins(30) + Duration::from_millis(1));
     let late = browser.submit(&form).await;
     assert_eq!(late.status, 400);
-    late.page().assert_says("This took too long.");
+    late.page().assert_says("This took too long");
 }
 
 #[tokio::test]
@@ -326,7 +330,7 @@ async fn the_token_is_the_persons_who_consented() {
     let page = browser.authorize(&ask_of_trusted().with("prompt", "login")).await;
     let before = browser.clone();
     browser.sign_in_as(&page, BOB, BOBS_PASSWORD).await.code();
-    assert_eq!(browser.allow(&consent).await.status, 400);
+    assert_eq!(browser.allow(&consent).await.status, 409);
     let code = before.clone().allow(&consent).await.code();
     let tokens = server.token(WEB, &redemption(&ask_of_web(), &code)).await;
     assert_eq!(claims(&tokens.access_token())["sub"], ALICES_SUBJECT);

@@ -45,7 +45,12 @@ async fn no_password_code_token_cookie_verifier_or_state_is_ever_logged() {
     add_form(&mut secrets, &consent);
     add_cookies(&mut secrets, &browser);
     let forged = browser.submit(&consent.form().press("allow").fill("csrf", &unknown)).await;
-    assert_eq!(forged.status, 400);
+    assert_eq!(forged.status, 409);
+    add_form(&mut secrets, &forged);
+    let form = login.form().fill("username", "carol").fill("password", &password);
+    let in_address = browser.submit_once(&form).await.location();
+    secrets.add_all([in_address.query().expect("a sealed request").replace("request=", "")]);
+    let consent = browser.get(&format!("/consent?{}", in_address.query().expect("a sealed request"))).await;
     let refused = asked.clone().with("scope", &unknown).and("login_hint", &typed_as_name);
     browser.authorize(&refused).await.assert_sent_back(&server, &refused, "invalid_scope");
     let elsewhere = asked.clone().with("redirect_uri", &format!("https://evil.example.com/{unknown}"));

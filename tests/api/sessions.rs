@@ -67,11 +67,13 @@ async fn every_sign_in_begins_a_session_of_its_own() {
 /// Every cookie that a way through sign-in, consent and sign-out sets, those that take one away among them.
 async fn all_cookies(mut browser: Browser) -> Vec<Cookie<'static>> {
     let login = browser.authorize(&ask_of_web()).await;
+    let form = login.form().fill("username", ALICE).fill("password", PASSWORD);
+    let signed_in = browser.clone().submit_once(&form).await;
     let consent = browser.sign_in(&login).await;
     let code = browser.allow(&consent).await;
     let logout = browser.get("/logout").await;
     let signed_out = browser.submit(&logout.form()).await;
-    let cookies = [login, consent, code, logout, signed_out].map(|answer| answer.cookies()).concat();
+    let cookies = [login, signed_in, consent, code, logout, signed_out].map(|answer| answer.cookies()).concat();
     assert_eq!(cookies.len(), 5, "{cookies:?}");
     cookies
 }
@@ -87,7 +89,7 @@ async fn cookies_are_for_this_server_alone_and_no_script_reads_them() {
         assert!(!cookie.name().starts_with("__"), "{cookie}");
     }
     let seconds: Vec<_> = cookies.iter().map(|cookie| cookie.max_age().expect("an age").whole_seconds()).collect();
-    assert_eq!(seconds, [30 * 60, 12 * 3600, 0, 90 * 86_400, 0]);
+    assert_eq!(seconds, [30 * 60, 12 * 3600, 90 * 86_400, 90 * 86_400, 0]);
     assert!(
         cookies.iter().all(|cookie| cookie.value().is_empty() == cookie.max_age().is_some_and(CookieDuration::is_zero))
     );
@@ -107,8 +109,9 @@ async fn behind_https_cookies_are_secure_and_bound_to_the_host() {
         assert_eq!(cookie.domain(), None, "{cookie}");
     }
     let names: Vec<_> = cookies.iter().map(Cookie::name).collect();
-    let [browser, session, consents] = ["browser", "session", "consents"].map(|kind| format!("__Host-jotsmith-{kind}"));
-    assert_eq!(names, [&browser, &session, &browser, &consents, &session]);
+    let kinds = ["browser", "session", "known", "consents"];
+    let [browser, session, known, consents] = kinds.map(|kind| format!("__Host-jotsmith-{kind}"));
+    assert_eq!(names, [&browser, &session, &known, &consents, &session]);
 }
 
 #[tokio::test]

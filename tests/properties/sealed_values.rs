@@ -9,8 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::sealing_rings::{ISSUER, KeyBytes, NOW, later, ring, ring_of, with_one_bit_flipped};
 
-const PURPOSES: [SealPurpose; 4] =
-    [SealPurpose::Session, SealPurpose::Consent, SealPurpose::AuthorizationRequest, SealPurpose::Configuration];
+const PURPOSES: [SealPurpose; 5] = [
+    SealPurpose::Session,
+    SealPurpose::Consent,
+    SealPurpose::AuthorizationRequest,
+    SealPurpose::KnownBrowser,
+    SealPurpose::Configuration,
+];
 
 /// A value with the shapes that our cookies and fields have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

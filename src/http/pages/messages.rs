@@ -36,8 +36,14 @@ messages! {
     LoginBusy = "login-busy",
     /// The same: accounts cannot be looked up.
     LoginUnavailable = "login-unavailable",
+    /// The same, though nothing was tried: the form is not one that this browser was shown.
+    LoginOtherBrowser = "login-other-browser",
+    /// The same: the session is over in which consent was asked.
+    LoginAgain = "login-again",
     /// Why the consent page is shown again: nothing would be left of what is asked for.
     ConsentNoneLeft = "consent-none-left",
+    /// The same: it was shown in another session of this browser.
+    ConsentOtherSession = "consent-other-session",
     /// For how long, in days: `count`.
     LastsDays = "consent-lasts-days",
     /// For how long, in hours: `count`.
@@ -54,8 +60,6 @@ messages! {
     SignedOutText = "signed-out-text",
     /// A form that this browser was not shown, or too long ago.
     ErrorStale = "error-stale",
-    /// The person took too long.
-    ErrorExpired = "error-expired",
     /// No client has this identifier.
     ErrorUnknownClient = "error-unknown-client",
     /// The client did not say where its answer goes.
@@ -93,12 +97,11 @@ impl Serialize for Message {
 }
 
 /// The words for each error that a person may see, by the constant sentence that it has on the wire.
-const OF_ERRORS: [(&str, Message); 14] = [
+const OF_ERRORS: [(&str, Message); 13] = [
     (
         "This page is too old, or was opened in another browser. Go back to the application and start again.",
         Message::ErrorStale,
     ),
-    ("This took too long. Go back to the application and start again.", Message::ErrorExpired),
     ("The application is not registered here.", Message::ErrorUnknownClient),
     ("The application did not say where to go back to.", Message::ErrorRedirectUriMissing),
     ("The application wants to go back to an address that it has not registered.", Message::ErrorRedirectUriMismatch),
@@ -146,7 +149,6 @@ mod tests {
             RequestRefused::UnknownClient.into(),
             RequestRefused::RedirectUriMissing.into(),
             RequestRefused::RedirectUriMismatch.into(),
-            RequestRefused::Expired.into(),
             InvalidParameters::NotUtf8.into(),
             InvalidParameters::Repeated.into(),
             InvalidParameters::TooLong.into(),

@@ -287,12 +287,25 @@ pub(super) struct FormPostPage<'a> {
 }
 
 /// A parameter of an answer.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct PostedField<'a> {
     /// Its name.
     pub(super) name: &'a str,
     /// Its value, which may be a secret.
     pub(super) value: &'a str,
+}
+
+/// Says that a request waited too long, and offers the way back to its client.
+#[derive(Debug, Serialize)]
+pub(super) struct WayBackPage<'a> {
+    /// Whose request it was.
+    pub(super) client_name: &'a str,
+    /// Where the way leads.
+    pub(super) redirect_host: &'a str,
+    /// The redirect URI: with the answer in it, or for the fields.
+    pub(super) action: &'a str,
+    /// The answer, where it is posted.
+    pub(super) fields: Vec<PostedField<'a>>,
 }
 
 /// Offers to sign out.
@@ -328,8 +341,15 @@ impl LoginPage<'_> {
 impl ConsentPage<'_> {
     const TEMPLATE: &'static str = "consent.html";
 
-    pub(super) fn render(&self, scene: &Scene<'_>) -> Page {
-        let status = if self.problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    pub(super) fn render(&self, scene: &Scene<'_>, status: StatusCode) -> Page {
+        Page::new(Self::TEMPLATE, self, scene, status)
+    }
+}
+
+impl WayBackPage<'_> {
+    const TEMPLATE: &'static str = "way_back.html";
+
+    pub(super) fn render(&self, scene: &Scene<'_>, status: StatusCode) -> Page {
         Page::new(Self::TEMPLATE, self, scene, status)
     }
 }

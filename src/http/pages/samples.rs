@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::theme::ThemeRefused;
 use super::{
     Choice, ConsentPage, FormPostPage, LoginPage, LogoutPage, Message, MessagePage, Pages, Permission, PostedField,
-    Span,
+    Span, WayBackPage,
 };
 
 /// What would become part of a page that does not escape what it shows.
@@ -106,6 +106,8 @@ fn samples() -> Vec<Sample> {
         redirect_host: "sample-host",
         fields: vec![PostedField { name: "sample-name", value: "sample-value" }],
     };
+    let late =
+        |fields| WayBackPage { client_name: name, redirect_host: "sample-host", action: "sample-action", fields };
     let logout = LogoutPage { action: "sample-action", user: Some("sample-user<sample-tag>"), csrf: "sample-csrf" };
     vec![
         Sample::new(LoginPage::TEMPLATE, &login(None), &of_login),
@@ -113,6 +115,16 @@ fn samples() -> Vec<Sample> {
         Sample::new(ConsentPage::TEMPLATE, &consent(true, None), &of_consent),
         Sample::new(ConsentPage::TEMPLATE, &consent(false, Some(Message::ConsentNoneLeft)), &of_decision),
         Sample::new(FormPostPage::TEMPLATE, &post, &of_post),
+        Sample::new(
+            WayBackPage::TEMPLATE,
+            &late(vec![PostedField { name: "sample-name", value: "sample-value" }]),
+            &of_post,
+        ),
+        Sample::new(
+            WayBackPage::TEMPLATE,
+            &late(Vec::new()),
+            &["href=\"sample-action\"", "sample-client", "sample-host"],
+        ),
         Sample::new(LogoutPage::TEMPLATE, &logout, &of_logout),
         Sample::new(MessagePage::TEMPLATE, &message(Some("sample-id")), &["sample-id"]),
         Sample::new(MessagePage::TEMPLATE, &message(None), &[]),

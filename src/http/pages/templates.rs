@@ -14,13 +14,14 @@ use super::look::FORM_POST_SCRIPT;
 use super::theme::{ThemeFile, ThemeRefused};
 
 /// The templates that are built in, by name.
-pub(super) const BUILT_IN_TEMPLATES: [(&str, &str); 6] = [
+pub(super) const BUILT_IN_TEMPLATES: [(&str, &str); 7] = [
     ("frame.html", include_str!("frame.html")),
     ("login.html", include_str!("login.html")),
     ("consent.html", include_str!("consent.html")),
     ("form_post.html", include_str!("form_post.html")),
     ("logout.html", include_str!("logout.html")),
     ("message.html", include_str!("message.html")),
+    ("way_back.html", include_str!("way_back.html")),
 ];
 
 static BUILT_IN: LazyLock<Environment<'static>> = LazyLock::new(built_in);

@@ -53,15 +53,26 @@ impl Browser {
         self.submit_from(&FROM_OUR_PAGE, form).await
     }
 
+    /// Sends a form, and stops at the first answer.
+    pub(crate) async fn submit_once(&mut self, form: &Form) -> Answer {
+        let request = self.post(&FROM_OUR_PAGE, form);
+        self.call(request).await
+    }
+
     /// Sends a form, with what the browser says about the page that it is on.
     pub(crate) async fn submit_from(&mut self, page: &[(&str, &str)], form: &Form) -> Answer {
+        let request = self.post(page, form);
+        self.send(request).await
+    }
+
+    fn post(&self, page: &[(&str, &str)], form: &Form) -> RequestBuilder {
         let path = form.action.strip_prefix(&self.origin).unwrap_or_else(|| panic!("it goes to {}", form.action));
         let mut request = self.http.post(format!("{}{path}", self.server)).body(form.encoded());
         request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         for (name, value) in page {
             request = request.header(*name, *value);
         }
-        self.send(request).await
+        request
     }
 
     async fn send(&mut self, request: RequestBuilder) -> Answer {
@@ -107,6 +118,11 @@ impl Browser {
     /// The value of the cookie whose name holds `name`.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().find(|cookie| cookie.name().contains(name)).map(Cookie::value)
+    }
+
+    /// Removes the cookie whose name holds `name`, if there is one.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.cookies.retain(|cookie| !cookie.name().contains(name));
     }
 
     /// Puts another value into the cookie whose name holds `name`.

@@ -19,9 +19,10 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jotsmith::foundation::clock::{ManualClock, Timestamp};
+use jotsmith::foundation::clock::{Clock as _, ManualClock, Timestamp};
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::slow_hash::{PoolSize, SlowHash};
+use jotsmith::login::store::SessionStore as _;
 use jotsmith::startup::{Foundations, Reloader, Running, Source};
 use jotsmith::store::sled::SledStore;
 use reqwest::header::CONTENT_TYPE;
@@ -93,6 +94,12 @@ impl TestServer {
     pub(crate) async fn lose_store(&self) {
         let store = Arc::clone(&self.served.as_ref().expect("it serves").store);
         tokio::task::spawn_blocking(move || store.close()).await.expect("no panic");
+    }
+
+    /// Ends all that a person has done so far, as `jotsmith grants revoke --subject` does.
+    pub(crate) async fn end_all(&self, subject: &str) {
+        let store = Arc::clone(&self.served.as_ref().expect("it serves").store);
+        store.end_all(subject, self.clock.now()).await.expect("the store works");
     }
 
     /// Writes another configuration and loads it.

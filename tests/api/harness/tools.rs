@@ -21,8 +21,9 @@ pub(crate) fn example(name: &str) -> Option<PathBuf> {
     there_or_left_out(Some(program).filter(|path| path.exists()), &format!("`cargo build --example {name}` makes it"))
 }
 
+/// What was found; where it was not, a failure or a line that says so.
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn there_or_left_out(found: Option<PathBuf>, otherwise: &str) -> Option<PathBuf> {
+pub(crate) fn there_or_left_out(found: Option<PathBuf>, otherwise: &str) -> Option<PathBuf> {
     if found.is_none() {
         assert!(std::env::var_os("JOTSMITH_TEST_REQUIRE_TOOLS").is_none(), "{otherwise}");
         eprintln!("left out: {otherwise}");

@@ -13,6 +13,8 @@ login-wrong = Username or password is wrong.
 login-throttled = There were too many attempts. Wait a little, then try again.
 login-busy = Many people are signing in. Try again in a moment.
 login-unavailable = Nobody can sign in right now. Try again in a moment.
+login-other-browser = This page was opened in another browser, or lay open too long. Please sign in here. If you see this again, allow this site to keep cookies.
+login-again = You are not signed in any more. Please sign in again, nothing was allowed yet.
 
 ## Consent
 
@@ -25,6 +27,7 @@ consent-permissions = If you allow it, { $client } may, in your name:
 consent-identity = If you allow it, { $client } learns who you are.
 consent-optional = You may leave these out:
 consent-none-left = Leave at least one of them, or do not allow access at all.
+consent-other-session = This browser has signed in again since this page was opened, perhaps as somebody else. Nothing was allowed yet: please answer once more.
 consent-resources = It may do so at:
 # $count (number): how many.
 consent-lasts-days =
@@ -63,6 +66,13 @@ back-heading = Going back to { $host }
 back-text = If nothing happens, press the button.
 back-submit = Continue
 
+## A request that waited too long
+
+late-title = This took too long
+# $client (text): the name of the application to go back to.
+late-text = The page lay open for more than half an hour, so nothing was done. Go back to { $client } and start again.
+late-back = Back to { $client }
+
 ## Sign out
 
 logout-title = Sign out
@@ -78,7 +88,6 @@ error-title = This did not work
 # $id (text): what the operator finds in the log.
 error-id = If it happens again, tell whoever runs this server: { $id }
 error-stale = This page is too old, or was opened in another browser. Go back to the application and start again.
-error-expired = This took too long. Go back to the application and start again.
 error-unknown-client = The application is not registered here.
 error-redirect-uri-missing = The application did not say where to go back to.
 error-redirect-uri-mismatch = The application wants to go back to an address that it has not registered.
