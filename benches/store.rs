@@ -17,10 +17,12 @@ use jotsmith::clients::ClientId;
 use jotsmith::foundation::clock::{SystemClock, Timestamp};
 use jotsmith::foundation::id;
 use jotsmith::foundation::random::OsRandom;
+use jotsmith::foundation::storage::{ExportStore as _, Origin};
 use jotsmith::protocol::pkce::CodeChallenge;
 use jotsmith::protocol::resource::ResourceIndicator;
 use jotsmith::protocol::scope::Scope;
-use jotsmith::store::sled::{CommitStep, Probe, SledStore};
+use jotsmith::store::backup::Backup;
+use jotsmith::store::sled::{CommitStep, ImportTerms, Probe, SledStore, import};
 use jotsmith::store::{Durability, Store as _, StoreOptions};
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::refresh_rotation::RotationPolicy;
@@ -46,12 +48,15 @@ fn main() {
         ["million"] => many(&root, 1_000_000),
         ["many", grants] => many(&root, grants.parse().expect("a number")),
         ["expiry", grants] => expiry(&root, grants.parse().expect("a number")),
+        ["backup", grants] => backup(&root, grants.parse().expect("a number")),
         [] => {
             commits(&root);
             many(&root, 1_000_000);
             expiry(&root, 1_000_000);
         }
-        _ => println!("commits | million | many NUMBER | expiry NUMBER | full SECONDS; nothing: all but the last"),
+        _ => println!(
+            "commits | million | many NUMBER | expiry NUMBER | backup NUMBER | full SECONDS; nothing: all but the last two"
+        ),
     }
 }
 
@@ -268,6 +273,82 @@ fn many(root: &Path, grants: u64) {
     println!("largest file meanwhile: {} bytes a grant", largest.load(Ordering::Relaxed) / grants);
     space("after it", &store, &data);
     drop(store);
+    opened("opened after that", &data);
+}
+
+/// The most memory that this process has had since the last call, in MiB.
+fn peak_mib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    // Where that is not allowed the peak is that of all before too.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+    peak.unwrap_or_default() / 1024
+}
+
+/// A backup of this many grants, at rest and beside refreshes, and a store of it.
+fn backup(root: &Path, grants: u64) {
+    let folder = tempfile::tempdir_in(root).expect("a folder");
+    let (data, file) = (folder.path().join("data"), folder.path().join("backup.jsonl"));
+    let (store, syncs) = open(&data);
+    let ids: Arc<[Uuid]> = fill(&store, grants).into();
+    println!("\nbackup of {grants} grants; filled with a peak of {} MiB", peak_mib());
+    drop(store);
+    let (store, _) = open(&data);
+    println!("opened again: {} MiB", peak_mib());
+    let export = |store: &Arc<SledStore>| {
+        let origin = Origin {
+            issuer: "https://login.example.com".to_owned(),
+            begun_at: BEGIN,
+            is_running: true,
+            sealing_keys: Vec::new(),
+        };
+        let mut export = Arc::clone(store).export(origin);
+        let mut to = io::BufWriter::new(fs::File::create(&file).expect("created"));
+        let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+        runtime().block_on(async {
+            loop {
+                let part_begun = Instant::now();
+                let Some(part) = export.next().await.expect("answered") else { break };
+                longest = longest.max(part_begun.elapsed());
+                io::Write::write_all(&mut to, &part).expect("written");
+            }
+        });
+        println!(
+            "exported in {:.1} s, {} bytes a grant; longest slice {:.1} ms; peak {} MiB",
+            begun.elapsed().as_secs_f64(),
+            fs::metadata(&file).map_or(0, |metadata| metadata.len()) / grants,
+            longest.as_secs_f64() * 1000.0,
+            peak_mib()
+        );
+    };
+    export(&store);
+    head("beside an export");
+    measure("at rest", &store, &syncs, &ids, 16);
+    let is_over = Arc::new(AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            export(&store);
+            is_over.store(true, Ordering::Relaxed);
+        });
+        let (begun, before) = (Instant::now(), syncs.load(Ordering::Relaxed));
+        let mut latencies = rotate(&store, &ids, 16, || is_over.load(Ordering::Relaxed));
+        row("during an export", 16, &mut latencies, begun.elapsed(), syncs.load(Ordering::Relaxed) - before);
+    });
+    drop(store);
+    fs::remove_dir_all(&data).expect("removed");
+    peak_mib();
+    let terms = ImportTerms {
+        folder: data.clone(),
+        issuer: "https://login.example.com".to_owned(),
+        now: BEGIN,
+        tombstone: DAY,
+        revoke_all: false,
+    };
+    let begun = Instant::now();
+    let backup = Backup::open(io::BufReader::new(fs::File::open(&file).expect("there"))).expect("a backup");
+    let imported = import(&terms, backup).expect("imported");
+    println!("imported {} in {:.1} s; peak {} MiB", imported.live_grants, begun.elapsed().as_secs_f64(), peak_mib());
     opened("opened after that", &data);
 }
 

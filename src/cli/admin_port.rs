@@ -27,6 +27,9 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 /// The largest answer, in bytes: a page of grants that are each as large as they can be takes half of it.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
+/// How long a backup may take as a whole; between two parts of it, no more than [`TIMEOUT`].
+const LONGEST_EXPORT: Duration = Duration::from_hours(24);
+
 /// The longest token that is read, in bytes.
 const LONGEST_TOKEN: u64 = 16 * 1024;
 
@@ -53,16 +56,39 @@ pub(super) struct Connection {
 impl AdminPort {
     /// Reads the configuration, and gets a token.
     pub(super) fn connect(self) -> Result<Connection, Failure> {
-        let settings = self.config.source().load()?;
-        let address = address(&settings)?;
+        let (settings, right) = self.load()?;
+        right.connect(&settings)
+    }
+
+    /// Reads the configuration.
+    pub(super) fn load(self) -> Result<(Settings, Right), Failure> {
+        Ok((self.config.source().load()?, Right { token_file: self.token_file }))
+    }
+}
+
+/// By what right a server is asked.
+pub(super) struct Right {
+    token_file: Option<PathBuf>,
+}
+
+impl Right {
+    /// Whether a token was given, which only a server can take.
+    pub(super) const fn is_given(&self) -> bool {
+        self.token_file.is_some()
+    }
+
+    /// Gets a token for the server of these settings.
+    pub(super) fn connect(self, settings: &Settings) -> Result<Connection, Failure> {
+        let address = address(settings)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let is_minted = self.token_file.is_none();
         let token = match self.token_file {
             Some(file) => read_token(&file)?,
-            None => runtime.block_on(mint(&settings))?,
+            None => runtime.block_on(mint(settings))?,
         };
         // It is on this machine, or in this network: no proxy is on the way, and nobody sends us elsewhere.
         let http = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(TIMEOUT);
+        let http = http.read_timeout(TIMEOUT);
         let http = http.build().map_err(|cause| with_causes(&cause))?;
         Ok(Connection { runtime, http, address, token, is_minted })
     }
@@ -125,15 +151,43 @@ impl Connection {
         serde_json::from_slice(&body).map_err(|_| self.failure("gives an answer that is none of this version's"))
     }
 
+    /// Asks for a path whose answer may be as long as it likes, and gives each part of it as it comes.
+    pub(super) fn download(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let url = Url::parse(&format!("http://{}{path}", self.address))?;
+        self.runtime.block_on(async {
+            let request = self.http.get(url).bearer_auth(&*self.token).timeout(LONGEST_EXPORT);
+            let mut response = request.send().await.map_err(|cause| self.not_reached(cause))?;
+            if !response.status().is_success() {
+                return Err(self.refused(response.status()));
+            }
+            loop {
+                match response.chunk().await {
+                    Ok(Some(part)) => take(&part)?,
+                    Ok(None) => return Ok(()),
+                    Err(cause) => {
+                        let cause = with_causes(&cause.without_url());
+                        return Err(self.failure(&format!("has broken off: {cause}; look into its log and try again")));
+                    }
+                }
+            }
+        })
+    }
+
+    fn not_reached(&self, cause: reqwest::Error) -> Failure {
+        Failure(format!(
+            "the server cannot be asked at {}, which server.admin_listen names; is it running, and was it started with \
+             this address? {}",
+            self.address,
+            with_causes(&cause.without_url())
+        ))
+    }
+
     async fn send(&self, method: Method, url: Url) -> Result<Vec<u8>, Failure> {
-        let failed = |cause: reqwest::Error| {
-            Failure(format!(
-                "the server cannot be asked at {}, which server.admin_listen names; is it running, and was it started \
-                 with this address? {}",
-                self.address,
-                with_causes(&cause.without_url())
-            ))
-        };
+        let failed = |cause| self.not_reached(cause);
         let request = self.http.request(method, url).bearer_auth(&*self.token);
         let mut response = request.send().await.map_err(failed)?;
         if !response.status().is_success() {

@@ -11,6 +11,7 @@ mod demo;
 mod grants;
 mod keys;
 mod serve;
+mod store;
 mod token;
 mod user;
 
@@ -53,6 +54,8 @@ enum Command {
     Token(token::Token),
     #[command(subcommand)]
     Grants(grants::Grants),
+    #[command(subcommand)]
+    Store(store::Store),
 }
 
 /// Where the configuration is.
@@ -91,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::User(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Grants(command) => command.run(),
+        Command::Store(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

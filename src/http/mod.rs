@@ -9,6 +9,7 @@ mod consent;
 mod cookies;
 mod cors;
 pub mod error_response;
+pub mod export;
 mod form;
 pub mod grants;
 mod headers;
@@ -107,6 +108,7 @@ pub fn admin_routes(routes: &mut ServiceConfig) {
                 .route(read().to(grants::list))
                 .route(web::delete().to(grants::revoke)),
         )
+        .service(resource(export::PATH, "GET").route(web::get().to(export::export)))
         .service(post(configuration::PATH).route(web::post().to(configuration::configuration)))
         .default_service(web::to(not_found));
 }

@@ -10,7 +10,7 @@ use crate::foundation::clock::{Clock, Timestamp};
 use crate::foundation::network::Network;
 use crate::foundation::once::OnceStore;
 use crate::foundation::random::Random;
-use crate::foundation::storage::StoreHealth;
+use crate::foundation::storage::{ExportStore, StoreHealth};
 use crate::grant_types::Ports;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
@@ -45,6 +45,8 @@ pub struct Stores {
     pub once: Arc<dyn OnceStore>,
     /// Whether all of them can be used.
     pub health: Arc<dyn StoreHealth>,
+    /// All of it, as a file.
+    pub export: Arc<dyn ExportStore>,
 }
 
 /// The process: a clock, randomness, the store, and the snapshot of the moment.

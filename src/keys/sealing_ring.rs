@@ -202,6 +202,11 @@ impl SealingRing {
         self.keys.standings(now)
     }
 
+    /// The ids of all of them. Not secret: one stands in whatever is sealed.
+    pub fn ids(&self) -> Vec<String> {
+        self.keys.keys().map(|key| key.id().to_string()).collect()
+    }
+
     /// The key that sealed what starts with `header`, whatever its state.
     pub fn key_of(&self, header: [u8; HEADER_BYTES]) -> Result<&RingKey, SealRefused> {
         let [version, id @ ..] = header;

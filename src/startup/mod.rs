@@ -50,6 +50,7 @@ pub use pages::load as judge_pages;
 use reload::Lasting;
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
+pub use store::{import_terms, open as open_store, wait as wait_for_store};
 
 /// How often what was measured is put into its buckets.
 const METRICS_PERIOD: Duration = Duration::from_secs(5);

@@ -8,12 +8,14 @@ use std::time::Duration;
 use actix_web::web::Data;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{self, StoreSettings};
-use crate::foundation::clock::Clock;
+use crate::config::{self, Settings, StoreSettings};
+use crate::foundation::clock::{Clock, Timestamp};
 use crate::foundation::storage::{StoreUnavailable, Stored};
 use crate::http::state::{State, Stores};
-use crate::store::sled::{OpenFailed, SledStore};
+use crate::store::sled::{ImportTerms, OpenFailed, SledStore};
 use crate::store::{Durability, Store, StoreOptions};
+
+use super::keys::longest_lifetime;
 
 /// How often the store is asked to forget: every second while there is more to look at, and then not for a while. A
 /// store of a million records is gone through in about two minutes.
@@ -29,7 +31,7 @@ const SLICE: usize = 500;
 const SLICES: usize = 20;
 
 /// Opens the store.
-pub(super) fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc<SledStore>, OpenFailed> {
+pub fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc<SledStore>, OpenFailed> {
     let options = StoreOptions {
         path: settings.path.clone(),
         durability: match settings.durability {
@@ -41,8 +43,19 @@ pub(super) fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Ar
     SledStore::open(options, clock).map(Arc::new)
 }
 
-/// Waits for an answer of the store, on a thread that may wait: at the start, or where a reload runs.
-pub(super) fn wait<T>(mut stored: Stored<'_, T>) -> Result<T, StoreUnavailable> {
+/// How a backup becomes the store of these settings.
+pub fn import_terms(settings: &Settings, now: Timestamp, revoke_all: bool) -> ImportTerms {
+    ImportTerms {
+        folder: settings.store.path.clone(),
+        issuer: settings.issuer.to_string(),
+        now,
+        tombstone: longest_lifetime(settings),
+        revoke_all,
+    }
+}
+
+/// Waits for an answer of the store, on a thread that may wait: at the start, where a reload runs, or in a command.
+pub fn wait<T>(mut stored: Stored<'_, T>) -> Result<T, StoreUnavailable> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -68,6 +81,7 @@ pub(super) fn ports(store: &Arc<SledStore>) -> Stores {
         once: Arc::clone(store) as _,
         sessions: Arc::clone(store) as _,
         health: Arc::clone(store) as _,
+        export: Arc::clone(store) as _,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where what must be taken back is kept: codes, grants, what of sessions was ended early, and what was shown once.
 //!
 //! The ports live with the concepts that need them ([`GrantStore`], [`CodeStore`], [`SessionStore`], [`OnceStore`]); here are their
-//! backends, and what every backend does besides.
+//! backends, what every backend does besides, and the file that a backup is ([`backup`]).
 
+pub mod backup;
 pub mod sled;
 
 use std::path::PathBuf;
@@ -11,13 +12,13 @@ use std::time::Duration;
 use crate::authorize::store::CodeStore;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::once::OnceStore;
-use crate::foundation::storage::Stored;
+use crate::foundation::storage::{ExportStore, Stored};
 use crate::keys::store::PublicationStore;
 use crate::login::store::SessionStore;
 use crate::tokens::store::GrantStore;
 
 /// All that a server stores.
-pub trait Store: GrantStore + CodeStore + SessionStore + OnceStore + PublicationStore {
+pub trait Store: GrantStore + CodeStore + SessionStore + OnceStore + PublicationStore + ExportStore {
     /// Removes what nobody can ask for any more: codes, ended sessions and what was shown once that are over at `now`, and
     /// grants that have
     /// been over for `tombstone`, the longest time for which an access token of one may still be shown to somebody.

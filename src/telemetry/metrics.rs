@@ -19,7 +19,7 @@ const STEPS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 51
 
 /// Every counter with its help, and with those of its values that are known before they happen: they are there as 0 from
 /// the start, for Prometheus sees no increase from nothing to one.
-const COUNTERS: [(&str, &str, Known); 12] = [
+const COUNTERS: [(&str, &str, Known); 13] = [
     ("jotsmith_access_tokens_total", "Access tokens that were minted.", Known::Later),
     ("jotsmith_codes_issued_total", "Authorization codes that were given out.", Known::All),
     (
@@ -70,6 +70,11 @@ const COUNTERS: [(&str, &str, Known); 12] = [
         "jotsmith_revocations_total",
         "What became of tokens that clients gave up.",
         Known::Values("outcome", &["revoked", "already_over", "forgotten", "no_token", "other_client", "no_grant"]),
+    ),
+    (
+        "jotsmith_store_exports_total",
+        "Backups that were asked for at the admin port.",
+        Known::Values("outcome", &["done", "failed"]),
     ),
     (
         "jotsmith_store_rewrites_total",

@@ -1,18 +1,21 @@
 //! Logs and metrics: one subscriber and one recorder, one span a request. The span has the route and never the query, for a query may hold a code.
 
 pub mod metrics;
+mod span_fields;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpMessage as _};
 use tracing::Span;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use span_fields::SpanFields;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,9 @@ where
     let log = tracing_subscriber::fmt::layer().with_writer(writer);
     let log = match lines {
         LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).boxed(),
-        LogLines::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+        LogLines::Json => {
+            log.json().flatten_event(true).with_current_span(true).with_span_list(false).fmt_fields(SpanFields).boxed()
+        }
     };
     // An error means that a subscriber is there already, which is what a second server in one process wants.
     let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
@@ -60,23 +65,16 @@ pub struct RootSpan;
 
 impl RootSpanBuilder for RootSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let span = tracing::info_span!(
+        // All that is known is given at once: what is added later costs more. The route is the pattern that matched: an
+        // unknown path may be anything, a secret too, so it is not written.
+        tracing::info_span!(
             "request",
-            request.id = Empty,
-            http.method = %request.method(),
-            http.route = Empty,
-            http.status = Empty,
+            request.id = request.extensions().get::<RequestId>().map(tracing::field::display),
+            http.method = request.method().as_str(),
+            http.route = request.match_pattern(),
             client.id = Empty,
             grant.type = Empty,
-        );
-        // The route is the pattern that matched: an unknown path may be anything, a secret too, so it is not written.
-        if let Some(route) = request.match_pattern() {
-            span.record("http.route", route.as_str());
-        }
-        if let Some(id) = request.extensions().get::<RequestId>() {
-            span.record("request.id", display(id));
-        }
-        span
+        )
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
@@ -84,8 +82,7 @@ impl RootSpanBuilder for RootSpan {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        span.record("http.status", status.as_u16());
-        span.in_scope(|| tracing::debug!("answered"));
+        span.in_scope(|| tracing::debug!(http.status = status.as_u16(), "answered"));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::harness::program::{self, Outcome};
 use crate::harness::{Answer, CLIENT_CREDENTIALS, Site, TestServer, machine};
 
 /// Every command.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["serve"],
     &["demo"],
@@ -32,6 +32,9 @@ const COMMANDS: [&[&str]; 19] = [
     &["grants"],
     &["grants", "list"],
     &["grants", "revoke"],
+    &["store"],
+    &["store", "export"],
+    &["store", "import"],
 ];
 
 fn run(site: &Site, arguments: &[&str]) -> Outcome {
@@ -79,6 +82,7 @@ fn a_command_that_is_called_wrongly_exits_with_2_and_says_how_it_is_called() {
         &["keys", "generate"],
         &["keys", "generate", "--algorithm", "HS256"],
         &["demo", "--port", "70000"],
+        &["demo", "--algorithm", "none"],
         &["grants", "revoke"],
     ] {
         let Outcome { code, stdout, stderr } = run(&site, arguments);

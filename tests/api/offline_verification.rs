@@ -18,7 +18,7 @@ use crate::harness::program::{self, Outcome};
 use crate::harness::{MACHINE, Site, TestServer, claims, foreign, header, machine, tools};
 
 /// A server with a key and a resource for every algorithm, at the time of this machine, which other programs go by.
-fn server() -> TestServer {
+pub(crate) fn server() -> TestServer {
     let site = Site::new();
     let entry = |algorithm| {
         let resource = format!("identifier = \"{}\"\nalgorithm = \"{algorithm}\"\n", resource_of(algorithm));
@@ -34,7 +34,7 @@ fn resource_of(algorithm: Algorithm) -> String {
     format!("https://{algorithm}.example.com").to_ascii_lowercase()
 }
 
-async fn token(server: &TestServer, algorithm: Algorithm) -> String {
+pub(crate) async fn token(server: &TestServer, algorithm: Algorithm) -> String {
     let token = server.access_token(&format!("&resource={}", resource_of(algorithm))).await;
     assert_eq!(header(&token)["alg"], algorithm.as_str());
     token
@@ -48,7 +48,7 @@ fn with_part(token: &str, at: usize, part: &Value) -> String {
 }
 
 /// Tokens that look like `token` and that nobody may take for good.
-fn forgeries(token: &str) -> Vec<String> {
+pub(crate) fn forgeries(token: &str) -> Vec<String> {
     let mut claims = claims(token);
     claims["sub"] = "root".into();
     let mut unsigned = header(token);

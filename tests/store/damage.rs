@@ -20,7 +20,7 @@ use crate::suite::{ABSOLUTE, IDLE, POLICY, Shared, after, answer, code_of, grant
 const SEGMENT: usize = 512 * 1024;
 
 /// Every file below a folder and what it holds.
-fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -110,7 +110,7 @@ fn a_store_of_another_format_is_left_as_it_is() {
     let text = fs::read_to_string(&mark).expect("text");
     fs::write(&mark, text.replace("format 1", "format 2")).expect("written");
     let before = contents(&data);
-    assert_eq!(try_open(&data).expect_err("not ours"), OpenFailed::UnknownFormat { file: mark });
+    assert_eq!(try_open(&data).expect_err("not ours"), OpenFailed::UnknownFormat { file: mark, format: 2 });
     assert_eq!(contents(&data), before);
 }
 

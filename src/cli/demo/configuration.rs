@@ -9,7 +9,7 @@ use crate::clients::ClientSecretHash;
 use crate::foundation::password_hash::{Cost, Password, PasswordHash};
 use crate::foundation::random::OsRandom;
 
-use super::{APP, MACHINE, Made, USERNAME};
+use super::{APP, MACHINE, Made, PEOPLE, PLAYGROUND, RETRY_WINDOW, SCOPES};
 
 /// The configuration of a demo that keeps everything in `folder`.
 pub(super) fn of(made: &Made, folder: &Path) -> Result<String, Failure> {
@@ -19,11 +19,14 @@ pub(super) fn of(made: &Made, folder: &Path) -> Result<String, Failure> {
     document["issuer"] = value(&made.issuer);
     document["server"] = table([("listen", listen), ("admin_listen", "127.0.0.1:0".to_owned())]);
     document["store"] = table([("url", format!("sled://{}", path("data")))]);
-    document["keys"] = table([("directory", path("keys"))]);
+    document["keys"] = table([("directory", path("keys")), ("default_algorithm", made.algorithm.as_str().to_owned())]);
+    // A person reads what came back before they go on.
+    document["lifetimes"] = table([("authorization_code", "5m".to_owned())]);
     document["log"] = table([("level", "error".to_owned())]);
-    document["scopes"] = scopes([("read", "Read your notes"), ("write", "Change your notes")]);
-    document["clients"] = Item::ArrayOfTables([machine(made), app(made)].into_iter().collect());
-    document["users"] = Item::ArrayOfTables([user(made)?].into_iter().collect());
+    document["scopes"] = scopes(SCOPES);
+    document["resources"] = Item::ArrayOfTables([api(made)].into_iter().collect());
+    document["clients"] = Item::ArrayOfTables([machine(made), app(made), playground(made)].into_iter().collect());
+    document["users"] = Item::ArrayOfTables(users(made)?.into_iter().collect());
     Ok(document.to_string())
 }
 
@@ -43,7 +46,7 @@ fn app(made: &Made) -> Table {
     client["client_name"] = value("Demo app");
     client["token_endpoint_auth_method"] = value("none");
     client["application_type"] = value("native");
-    client["redirect_uris"] = list([made.redirect_uri.clone()]);
+    client["redirect_uris"] = list([made.redirect_uri()]);
     client["grant_types"] = list(["authorization_code".to_owned(), "refresh_token".to_owned()]);
     client["scope"] = value("read write");
     // Long enough for a person to paste the next line.
@@ -51,13 +54,46 @@ fn app(made: &Made) -> Table {
     client
 }
 
-fn user(made: &Made) -> Result<Table, Failure> {
+/// The page of the playground: a client in a browser, so a public one that needs CORS. Its redirect URI has one port.
+fn playground(made: &Made) -> Table {
+    let mut client = Table::new();
+    client["client_id"] = value(PLAYGROUND);
+    client["client_name"] = value("Playground");
+    client["token_endpoint_auth_method"] = value("none");
+    client["redirect_uris"] = list([made.playground_redirect_uri()]);
+    client["allowed_origins"] = list([made.origin.clone()]);
+    client["grant_types"] = list(["authorization_code".to_owned(), "refresh_token".to_owned()]);
+    client["scope"] = value(all_scopes());
+    client["resources"] = list([made.resource()]);
+    // Long enough to press a button, short enough to wait for its end.
+    client["refresh_retry_window"] = value(format!("{}s", RETRY_WINDOW.as_secs()));
+    client
+}
+
+/// The API that the playground calls.
+fn api(made: &Made) -> Table {
+    let mut resource = Table::new();
+    resource["identifier"] = value(made.resource());
+    resource["scope"] = value(all_scopes());
+    resource
+}
+
+fn all_scopes() -> String {
+    SCOPES.map(|(scope, _)| scope).join(" ")
+}
+
+/// They have one password, so one hash of it will do.
+fn users(made: &Made) -> Result<Vec<Table>, Failure> {
     let hash = PasswordHash::hash_blocking(&Password::new(&made.password)?, Cost::RECOMMENDED, &OsRandom);
-    let mut user = Table::new();
-    user["username"] = value(USERNAME);
-    user["subject"] = value("248289761001");
-    user["password_hash"] = value(hash.to_phc_string());
-    Ok(user)
+    let hash = hash.to_phc_string();
+    let user = |(username, subject)| {
+        let mut user = Table::new();
+        user["username"] = value(username);
+        user["subject"] = value(subject);
+        user["password_hash"] = value(&hash);
+        user
+    };
+    Ok(PEOPLE.into_iter().map(user).collect())
 }
 
 fn list<const N: usize>(names: [String; N]) -> Item {

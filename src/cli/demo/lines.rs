@@ -2,16 +2,18 @@
 
 use crate::foundation::{base64url, digest};
 
-use super::{APP, MACHINE, Made, USERNAME};
+use super::{APP, MACHINE, Made, PEOPLE};
 
 /// Takes one member out of a token response.
 const MEMBER: &str = r#"member() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }"#;
 
 /// What is shown once the server listens.
 pub(super) fn greeting(made: &Made) -> String {
-    let Made { issuer, machine_secret, password, .. } = made;
+    let Made { issuer, origin, machine_secret, password, .. } = made;
+    let [(username, _), ..] = PEOPLE;
     format!(
-        r#"Jotsmith serves on {issuer}
+        r#"Open {origin}/ in a browser: the playground, where you click through a sign-in and see every request.
+The rest works without it, in a shell. Jotsmith serves on {issuer}
 
 What the server offers, and the keys that verify its tokens:
 
@@ -25,7 +27,7 @@ Its client_id is {MACHINE}, its client_secret {machine_secret}
   TOKEN=$(curl -s -u {MACHINE}:{machine_secret} -d grant_type=client_credentials -d scope=read {issuer}/token | member access_token)
   {program} token verify --jwks {issuer}/.well-known/jwks.json "$TOKEN"
 
-A person lets an app act for them (authorization code). Open this in a browser, as {USERNAME} with password {password}
+A person lets an app act for them (authorization code). Open this in a browser, as {username} with password {password}
 It comes back to a page with the next lines.
 
   {link}
@@ -41,7 +43,7 @@ fn link(made: &Made) -> String {
     let parameters = form_urlencoded::Serializer::new(String::new())
         .append_pair("response_type", "code")
         .append_pair("client_id", APP)
-        .append_pair("redirect_uri", &made.redirect_uri)
+        .append_pair("redirect_uri", &made.redirect_uri())
         .append_pair("scope", "read")
         .append_pair("state", &made.state)
         .append_pair("code_challenge", &challenge)
@@ -52,9 +54,10 @@ fn link(made: &Made) -> String {
 
 /// What the page says to which a browser comes back with a code.
 pub(super) fn of_code(made: &Made, code: &str) -> String {
-    let Made { issuer, redirect_uri, code_verifier, .. } = made;
+    let Made { issuer, code_verifier, .. } = made;
+    let redirect_uri = made.redirect_uri();
     format!(
-        r#"The browser is back with a code. Paste these lines into a shell; the code is good once, for a minute.
+        r#"The browser is back with a code. Paste these lines into a shell; the code is good once, for five minutes.
 
 The code becomes tokens. Only this app knows the verifier (PKCE), so nobody else can redeem it:
 

@@ -118,7 +118,8 @@ pub(super) fn put_back(folder: &Path, generation: u64, database: &Path) -> io::R
     File::open(folder)?.sync_all()
 }
 
-fn remove_if_there(file: &Path) -> io::Result<()> {
+/// Removes a file, if it is there.
+pub(super) fn remove_if_there(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
         _ => Ok(()),

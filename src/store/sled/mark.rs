@@ -22,8 +22,28 @@ use crate::store::Durability;
 /// The name of the file.
 pub(super) const NAME: &str = "jotsmith.store";
 
-/// What the file starts with.
-const TITLE: &str = "jotsmith store, format 1";
+/// What the file starts with, before its format.
+const TITLE: &str = "jotsmith store, format ";
+
+/// The format that is written.
+const FORMAT: u64 = 1;
+
+/// Reads the lines after the first one, of one format.
+type ReadMark = fn(&str) -> Option<Marked>;
+
+/// Every format of a store on the disk that can be opened. This is where an old one is migrated.
+///
+/// | format | what is different in it |
+/// |---|---|
+/// | 1 | the first and only one: sled 0.34.7, one tree, records told apart by the first byte of their keys, each written as `codec.rs` says. A mark of the first versions ends after `commits` |
+///
+/// Who changes what lies on the disk writes a new number and adds a row: opening an old one then writes its records anew
+/// into the next folder (`rewrite.rs`), and the mark, with the new number, makes them count. The store of format 1 stays
+/// in `tests/store/fixtures` as it is.
+const FORMATS: [(u64, ReadMark); 1] = [(1, read_format_1)];
+
+/// What the file says while an import is on its way.
+const IMPORTING: &str = "jotsmith store, import not finished\n";
 
 /// What an empty disk may hold.
 const NOT_OURS_BUT_HARMLESS: &str = "lost+found";
@@ -51,6 +71,36 @@ impl Mark {
     /// Locks the store of this folder, and says what was left there; nothing, where no start has ever succeeded. A folder
     /// that holds anything else is left as it is.
     pub(super) fn lock(folder: &Path) -> Result<(Self, Option<Marked>), OpenFailed> {
+        let (mark, text) = Self::lock_any(folder)?;
+        // A first start that was cut short: it has promised nothing.
+        if text.is_empty() {
+            return Ok((mark, None));
+        }
+        if text == IMPORTING {
+            return Err(OpenFailed::ImportCutOff { folder: folder.to_owned() });
+        }
+        let file = || folder.join(NAME);
+        let format = format(&text).ok_or_else(|| OpenFailed::NoMark { file: file() })?;
+        let (_, read) = *FORMATS
+            .iter()
+            .find(|(number, _)| *number == format)
+            .ok_or_else(|| OpenFailed::UnknownFormat { file: file(), format })?;
+        let (_, rest) = text.split_once('\n').unwrap_or_default();
+        let marked = read(rest).ok_or_else(|| OpenFailed::NoMark { file: file() })?;
+        Ok((mark, Some(marked)))
+    }
+
+    /// Locks a folder in which there is no store, and says whether half of an import is there.
+    pub(super) fn lock_for_import(folder: &Path) -> Result<(Self, bool), OpenFailed> {
+        let (mark, text) = Self::lock_any(folder)?;
+        if text.is_empty() || text == IMPORTING {
+            return Ok((mark, text == IMPORTING));
+        }
+        Err(OpenFailed::NotEmpty { folder: folder.to_owned() })
+    }
+
+    /// Locks the folder, and gives what the file says. Makes it where the folder is empty.
+    fn lock_any(folder: &Path) -> Result<(Self, String), OpenFailed> {
         let failed = |cause| OpenFailed::io(folder, &cause);
         let is_ours = folder.join(NAME).exists();
         if !is_ours && has_content(folder).map_err(failed)? {
@@ -64,16 +114,22 @@ impl Mark {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
             Err(errno) => return Err(failed(errno.into())),
         }
+        if !is_ours {
+            // Before anything stands beside it: with a name that is lost the rest would be somebody else's folder.
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
         let mut text = String::new();
         // Never long: what else stands there is no mark.
         (&mut file).take(1024).read_to_string(&mut text).map_err(failed)?;
-        // A first start that was cut short: it has promised nothing.
-        let marked = if text.is_empty() {
-            None
-        } else {
-            Some(parse(&text).ok_or_else(|| OpenFailed::UnknownFormat { file: folder.join(NAME) })?)
-        };
-        Ok((Self { file }, marked))
+        // A power cut may keep the length of what was written, and no more.
+        text.truncate(text.trim_end_matches('\0').len());
+        Ok((Self { file }, text))
+    }
+
+    /// Says that an import is on its way, durably: no server starts here before it is done.
+    pub(super) fn begin_import(&self) -> io::Result<()> {
+        self.file.write_all_at(IMPORTING.as_bytes(), 0)?;
+        self.file.sync_all()
     }
 
     /// Writes what the file says. Always of the same length and within one sector, so that no half of it can be read.
@@ -103,13 +159,19 @@ const IN_USE: [(Option<Durability>, &str); 3] =
 fn render(marked: Marked) -> String {
     let Marked { in_use, commits, generation, tally } = marked;
     let (_, in_use) = IN_USE.iter().find(|(known, _)| *known == in_use).expect("every state has its word");
-    let begin = format!("{TITLE}\nin use {in_use}\ncommits {commits:020}\n");
+    let begin = format!("{TITLE}{FORMAT}\nin use {in_use}\ncommits {commits:020}\n");
     let Some(Tally { records, bytes, sum }) = tally else { return begin };
     format!("{begin}generation {generation:020}\nrecords {records:020}\nbytes {bytes:020}\nsum {sum:016x}\n")
 }
 
-fn parse(text: &str) -> Option<Marked> {
-    let mut lines = text.strip_prefix(TITLE)?.strip_prefix('\n')?.strip_suffix('\n')?.split('\n');
+/// Which format the first line names.
+fn format(text: &str) -> Option<u64> {
+    let (first, _) = text.split_once('\n')?;
+    first.strip_prefix(TITLE)?.parse().ok()
+}
+
+fn read_format_1(text: &str) -> Option<Marked> {
+    let mut lines = text.strip_suffix('\n')?.split('\n');
     let mut field = |name: &str| lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let in_use = field("in use")?;
     let (in_use, _) = *IN_USE.iter().find(|(_, word)| *word == in_use)?;
@@ -130,6 +192,11 @@ fn parse(text: &str) -> Option<Marked> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Option<Marked> {
+        let (_, rest) = text.split_once('\n')?;
+        (format(text)? == FORMAT).then(|| read_format_1(rest)).flatten()
+    }
+
     const TALLY: Tally = Tally { records: 3, bytes: 700, sum: 0xfeed };
 
     #[test]
@@ -149,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_mark_of_an_earlier_version_names_the_first_folder() {
-        let text = format!("{TITLE}\nin use fsync   \ncommits 00000000000000000042\n");
+        let text = format!("{TITLE}1\nin use fsync   \ncommits 00000000000000000042\n");
         let marked = Marked { in_use: Some(Durability::Fsync), commits: 42, generation: 0, tally: None };
         assert_eq!(parse(&text), Some(marked));
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
-use super::generations::records_of;
+use super::generations::{self, records_of};
 use super::kept;
 use super::mark::Marked;
 use super::records::{self, COMMITS};
@@ -26,8 +26,14 @@ use super::tally::Tally;
 /// The file of all records in the folder that sled has.
 pub(super) const DATABASE: &str = "db";
 
+/// The file in which sled keeps how it was set up.
+const CONFIGURATION: &str = "conf";
+
 /// The least that sled can work with, in bytes; below it, it asserts.
 const SMALLEST_CACHE: u64 = 64 * 1024;
+
+/// What is wrong with a store whose mark says nothing.
+const MARK_IS_EMPTY: &str = "its file jotsmith.store says nothing, and there are records";
 
 /// How often, and after how long each time, it is asked whether a dropped handle is gone.
 const RELEASE_TRIES: u32 = 400;
@@ -48,11 +54,31 @@ pub enum OpenFailed {
         /// The folder.
         folder: PathBuf,
     },
-    /// Another version made it, or somebody changed the file.
-    #[error("{} does not say that this is a store of format 1: use the version that made it", .file.display())]
+    /// A later version made it.
+    #[error("{} says that this is a store of format {format}, which this version does not know: use the version that made it, or a later one", .file.display())]
     UnknownFormat {
+        /// The file that says so.
+        file: PathBuf,
+        /// The format.
+        format: u64,
+    },
+    /// Somebody changed the file.
+    #[error("{} does not say that this is a store: bring back a copy of the folder", .file.display())]
+    NoMark {
         /// The file that should say so.
         file: PathBuf,
+    },
+    /// An import was ended before its end, and nothing is served of half a backup.
+    #[error("an import into {} was not finished: repeat it, or remove what is in the folder to begin with an empty store", .folder.display())]
+    ImportCutOff {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Something is to be imported, and there are records.
+    #[error("there is a store in {} already, and nothing is imported over it: move that folder away, or name another one in store.url", .folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
     },
     /// Records are gone or cannot be read.
     #[error("the store in {} is damaged: {cause}; bring back a copy of the folder", .folder.display())]
@@ -131,6 +157,10 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     let generation = marked.map_or(0, |marked| marked.generation);
     let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
+    if marked.is_none() && generations::next(folder).map_err(failed)? > 1 {
+        // Which of them counted is not known.
+        return Err(OpenFailed::damaged(folder, &MARK_IS_EMPTY));
+    }
     let database = records.join(DATABASE);
     // Only where no thread of sled can write into the file any more, least of all after what is brought back.
     let put_back = || {
@@ -142,14 +172,20 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
         return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
+    if marked.is_none() {
+        // A first start that was cut short may have left half of it. It says nothing of what is stored.
+        kept::remove_if_there(&records.join(CONFIGURATION)).map_err(failed)?;
+    }
     if let Err(cause) = kept::keep(folder, generation, &database) {
         tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
     }
     let opened = open_checked(folder, &records, cache_bytes, marked);
     match opened {
         Ok(database) => {
-            // Durably, before anything is answered: the next start would bring it back.
-            kept::forget(folder).and_then(|()| sync_folders(folder, &records)).map_err(failed)?;
+            // All that sled has made, which it does not sync itself, before the copy goes that could undo it. And that
+            // durably, before anything is answered: the next start would bring it back.
+            let synced = generations::sync(&records).and_then(|()| kept::forget(folder));
+            synced.and_then(|()| sync_with_its_name(folder)).map_err(failed)?;
             Ok(database)
         }
         Err(error) => {
@@ -205,8 +241,11 @@ fn open_checked(
         Ok(tree) => tree,
     };
     let (commits, tally) = count(&tree).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
-    if let Some(marked) = marked {
-        judge(commits, tally, marked).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
+    match marked {
+        Some(marked) => judge(commits, tally, marked).map_err(|cause| OpenFailed::damaged(folder, &cause))?,
+        // No first start has ever put one there.
+        None if tally.records > 0 => return Err(OpenFailed::damaged(folder, &MARK_IS_EMPTY)),
+        None => {}
     }
     let file = OpenOptions::new().write(true).open(records.join(DATABASE));
     let file = file.and_then(|file| file.sync_all().map(|()| file)).map_err(|cause| OpenFailed::io(folder, &cause))?;
@@ -244,7 +283,7 @@ pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sl
 
 /// The number of the last batch and what there is, after every page was read once: damage is found now, while nothing was
 /// promised yet.
-fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
+pub(super) fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
     let read = || -> Result<(u64, Tally), String> {
         let mut tally = Tally::default();
         for entry in tree.iter() {
@@ -301,11 +340,9 @@ fn named(records: &Path, prefix: &[u8]) -> io::Result<Vec<PathBuf>> {
     paths.filter(|path| path.as_ref().map_or(true, is_one)).collect()
 }
 
-/// Makes the names of all that was created durable, which syncing the files alone does not.
-fn sync_folders(folder: &Path, records: &Path) -> io::Result<()> {
-    for folder in [&records.join("blobs"), records, folder] {
-        File::open(folder)?.sync_all()?;
-    }
+/// Makes the names in a folder durable, and its own.
+fn sync_with_its_name(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()?;
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }

@@ -20,11 +20,11 @@ pub(super) enum Kind {
     Grant,
     /// What may be shown once, by its digest: until when that is kept.
     Once,
-    /// When the store was last opened after it had lost its last moments; one.
+    /// When the store was last made of a backup, or opened after it had lost its last moments; one.
     Recovered,
     /// A session that was ended, by its id: until when that is kept.
     EndedSession,
-    /// A subject of which all was ended, by its name: what began no later than this.
+    /// A subject of which all was ended, by its name, or everybody, by none: what began no later than this.
     ValidFrom,
     /// A key that is published, by its `kid`.
     Published,

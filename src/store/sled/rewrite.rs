@@ -32,7 +32,7 @@ const SLICE: usize = 256;
 
 /// How many bytes of records are written before the disk is asked for them: much at once would keep the committer's own
 /// syncs waiting.
-const SYNC_BYTES: u64 = 2 << 20;
+pub(super) const SYNC_BYTES: u64 = 2 << 20;
 
 /// How few records may have been changed during one round of copying for it to be the last.
 const FEW: usize = 64;
@@ -45,7 +45,7 @@ const MOST_LEFT: usize = 1024;
 const MOST_ROUNDS: usize = 1000;
 
 /// The memory that the fresh database gets while it is filled, in bytes.
-const CACHE_WHILE_FILLED: u64 = 8 << 20;
+pub(super) const CACHE_WHILE_FILLED: u64 = 8 << 20;
 
 /// What must stay free on the disk, in bytes.
 const RESERVE: u64 = 32 << 20;
@@ -238,7 +238,8 @@ pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: &Database) -> Result
     Ok(fresh)
 }
 
-fn open_fresh(records: &Path, generation: u64, cache_bytes: u64) -> Result<Database, String> {
+/// A database in a folder that was just made.
+pub(super) fn open_fresh(records: &Path, generation: u64, cache_bytes: u64) -> Result<Database, String> {
     let tree = opening::open_tree(records, cache_bytes).map_err(|cause| cause.to_string())?;
     let file = OpenOptions::new().write(true).open(records.join(DATABASE)).map_err(|cause| cause.to_string())?;
     Ok(Database { tree, file, commits: 0, generation, tally: Tally::default() })
@@ -276,7 +277,8 @@ fn copy_changed(old: &sled::Tree, fresh: &mut Database, changed: &BTreeSet<Vec<u
     Ok(())
 }
 
-fn put(fresh: &mut Database, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+/// Writes one record, or removes it. The number of the last batch is left alone.
+pub(super) fn put(fresh: &mut Database, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
     if key == COMMITS {
         return Ok(());
     }
@@ -290,7 +292,7 @@ fn put(fresh: &mut Database, key: &[u8], value: Option<&[u8]>) -> Result<(), Str
 }
 
 /// Nobody else has this database yet, so nobody else's flush is in the way.
-fn sync(fresh: &Database) -> Result<(), String> {
+pub(super) fn sync(fresh: &Database) -> Result<(), String> {
     fresh.tree.flush().map_err(|cause| cause.to_string())?;
     rustix::fs::fdatasync(&fresh.file).map_err(|cause| cause.to_string())
 }

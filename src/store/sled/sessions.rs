@@ -1,4 +1,5 @@
-//! Early ends: one record a session that was signed out, one a subject of which all was ended.
+//! Early ends: one record a session that was signed out, one a subject of which all was ended, and at most one for
+//! everybody, from an import that revoked all. No subject is the empty text, under which that one stands.
 
 use super::SledStore;
 use super::records::{Fault, Kind, Records, View};
@@ -34,7 +35,9 @@ fn early_end(records: &impl Records, sid: SessionId, subject: &str) -> Result<Ea
     Ok(EarlyEnd { is_signed_out, valid_from: valid_from(records, subject)? })
 }
 
-/// The time up to which all of a subject was ended.
+/// The time up to which all of a subject was ended, by itself or with everybody.
 pub(super) fn valid_from(records: &impl Records, subject: &str) -> Result<Option<Timestamp>, Fault> {
-    records.get(Kind::ValidFrom, subject.as_bytes())
+    let own: Option<Timestamp> = records.get(Kind::ValidFrom, subject.as_bytes())?;
+    let of_all = records.get(Kind::ValidFrom, &[])?;
+    Ok(own.max(of_all))
 }

@@ -1,0 +1,317 @@
+//! What is measured: by name, against whom.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::limit::Answers;
+use super::load::{CONNECTIONS, Load, Run};
+use super::peer::{Packages, Peer};
+use super::people::{SignedIn, redemption_form, refresh_form};
+use super::report::{Spread, Workload, print_head};
+use super::servers::{ALGORITHMS, Jotsmith, Process, SECRET, free_port, wait_until_listening};
+use super::{Plan, plot};
+
+/// More than this machine redeems in the time of one run.
+const CODES_A_SECOND: usize = 25_000;
+
+/// What a server holds when its start is measured.
+const GRANTS_AT_START: usize = 10_000;
+
+/// Everything that was found, for `results.json`.
+#[derive(Serialize, Default)]
+struct Results {
+    workloads: Vec<Workload>,
+    process: BTreeMap<&'static str, f64>,
+}
+
+struct Bench<'a> {
+    plan: &'a Plan,
+    folder: tempfile::TempDir,
+    ours: Jotsmith,
+    people: SignedIn,
+    limit: String,
+    _limit: Process,
+    peers: BTreeMap<&'static str, Peer>,
+    results: Results,
+}
+
+/// Runs all that the plan names.
+pub(crate) fn run(plan: &Plan) {
+    let peers = if plan.without_peer { BTreeMap::new() } else { start_peers(plan) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let ours = Jotsmith::start(&folder.path().join("ours"), 0, plan.server_core);
+    let mut results = Results::default();
+    results.process.insert("idle_mib", ours.process.mebibytes("VmRSS:"));
+    let people = SignedIn::at(&ours.issuer);
+    let (limit, process) = start_limit(plan, folder.path(), &ours, &people);
+    let mut bench = Bench { plan, folder, ours, people, limit, _limit: process, peers, results };
+    print_head();
+    bench.client_credentials();
+    bench.documents();
+    bench.refresh();
+    bench.codes();
+    bench.introspection();
+    bench.half_of_the_rate();
+    bench.many_clients();
+    bench.mix();
+    bench.start();
+    bench.finish();
+}
+
+fn start_peers(plan: &Plan) -> BTreeMap<&'static str, Peer> {
+    let packages = Packages::install();
+    ALGORITHMS.into_iter().map(|algorithm| (algorithm, packages.start(algorithm, plan.server_core))).collect()
+}
+
+fn start_limit(plan: &Plan, folder: &Path, ours: &Jotsmith, people: &SignedIn) -> (String, Process) {
+    let input = |algorithm: &&str| {
+        let token = people.machine_token(&resource(algorithm));
+        let (input, _) = token.rsplit_once('.').expect("a JWT");
+        ((*algorithm).to_owned(), input.to_owned())
+    };
+    let signing_inputs = ALGORITHMS.iter().map(input).collect();
+    let answers = Answers { signing_inputs, document: people.get(&key_set(ours)) };
+    let file = folder.join("answers.json");
+    fs::write(&file, serde_json::to_vec(&answers).expect("JSON")).expect("written");
+    let (port, log) = (free_port(), folder.join("limit.log"));
+    let program = std::env::current_exe().expect("a program");
+    let arguments = ["limit-server", &port.to_string(), file.to_str().expect("a path of ours")];
+    let process = Process::start(&program, &arguments, plan.server_core, &log, &[]);
+    wait_until_listening(port, &log);
+    (format!("http://127.0.0.1:{port}"), process)
+}
+
+fn resource(algorithm: &str) -> String {
+    format!("https://{}.example.com/v1", algorithm.to_lowercase())
+}
+
+fn key_set(ours: &Jotsmith) -> String {
+    format!("{}/.well-known/jwks.json", ours.issuer)
+}
+
+fn basic() -> String {
+    format!("Basic {}", STANDARD.encode(format!("machine:{SECRET}")))
+}
+
+impl Bench<'_> {
+    fn is_wanted(&self, name: &str) -> bool {
+        self.plan.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    /// Measures the servers in turn, after one short run of each to warm up. Each load is made anew for each run.
+    fn measure(&mut self, name: &str, servers: &[(&str, &dyn Fn() -> Load)]) {
+        if !self.is_wanted(name) {
+            return;
+        }
+        let run = |load: &Load, plan: &Plan| load.run(plan.span(), plan.load_core);
+        for (_, load) in servers {
+            let _warm: Run = load().run(std::time::Duration::from_secs(1), self.plan.load_core);
+        }
+        let rounds: Vec<Vec<Run>> =
+            (0..self.plan.runs).map(|_| servers.iter().map(|(_, load)| run(&load(), self.plan)).collect()).collect();
+        let names: Vec<&str> = servers.iter().map(|(server, _)| *server).collect();
+        let workload = Workload::new(name, &names, &rounds);
+        workload.print();
+        self.results.workloads.push(workload);
+    }
+
+    fn client_credentials(&mut self) {
+        for algorithm in ALGORITHMS {
+            let name = format!("client-credentials {algorithm}");
+            let body = format!("grant_type=client_credentials&scope=read&resource={}", resource(algorithm));
+            let ours = Load::post(format!("{}/token", self.ours.issuer), &body, Some(&basic()));
+            let limit = Load::post(format!("{}/token/{algorithm}", self.limit), &body, Some(&basic()));
+            let peer = self.peers.get(algorithm).map(|peer| {
+                let body = "grant_type=client_credentials&scope=read";
+                Load::post(format!("{}/token", peer.issuer), body, Some(&basic()))
+            });
+            let (ours, limit) = (|| ours.clone(), || limit.clone());
+            match peer {
+                Some(peer) => {
+                    let peer = || peer.clone();
+                    self.measure(&name, &[("Jotsmith", &ours), ("limit", &limit), ("oidc-provider", &peer)]);
+                }
+                None => self.measure(&name, &[("Jotsmith", &ours), ("limit", &limit)]),
+            }
+        }
+    }
+
+    fn documents(&mut self) {
+        let metadata = format!("{}/.well-known/oauth-authorization-server", self.ours.issuer);
+        for (name, url) in [("key set", key_set(&self.ours)), ("metadata", metadata)] {
+            let limit = Load::get(format!("{}/document", self.limit));
+            let ours = Load::get(url);
+            self.measure(name, &[("Jotsmith", &|| ours.clone()), ("limit", &|| limit.clone())]);
+        }
+    }
+
+    /// Durable refreshes, against client credentials of the same server and the peer's refreshes in memory.
+    fn refresh(&mut self) {
+        for connections in [1, 32, 64, 256] {
+            let name = format!("refresh ES256, {connections} connections");
+            if !self.is_wanted(&name) {
+                continue;
+            }
+            let (people, issuer) = (SignedIn::at(&self.ours.issuer), self.ours.issuer.clone());
+            let folder = self.folder.path().to_owned();
+            let ours = || {
+                refresh_load(&folder, &issuer, connections, &people.refresh_tokens(2 * connections), &refresh_form())
+            };
+            let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
+            let machine = || Load { connections, ..Load::post(format!("{issuer}/token"), &body, Some(&basic())) };
+            match self.peers.remove("ES256").filter(|_| connections == 64) {
+                Some(peer) => {
+                    let load = || {
+                        let tokens = peer.refresh_tokens(2 * connections);
+                        refresh_load(&folder, &peer.issuer, connections, &tokens, &refresh_form())
+                    };
+                    let servers: [(&str, &dyn Fn() -> Load); 3] =
+                        [("Jotsmith", &ours), ("credentials", &machine), ("oidc-provider", &load)];
+                    self.measure(&name, &servers);
+                    self.peers.insert("ES256", peer);
+                }
+                None => self.measure(&name, &[("Jotsmith", &ours), ("credentials", &machine)]),
+            }
+        }
+    }
+
+    fn codes(&mut self) {
+        let name = "code redemption ES256";
+        if !self.is_wanted(name) {
+            return;
+        }
+        let people = SignedIn::at(&self.ours.issuer);
+        let url = format!("{}/token", self.ours.issuer);
+        let folder = self.folder.path().to_owned();
+        // Codes are used once, so a run takes as many as it can: the shorter the better.
+        let plan = Plan { seconds: 1, ..self.plan.clone() };
+        let load = || {
+            let pool = pool(&folder, &people.codes(CODES_A_SECOND * usize::try_from(plan.seconds).unwrap_or(1)));
+            let variables = BTreeMap::from([("KIND", "codes".to_owned()), ("POOL", pool), ("FORM", redemption_form())]);
+            Load { url: url.clone(), connections: CONNECTIONS, variables }
+        };
+        let rounds: Vec<_> = (0..plan.runs).map(|_| vec![load().run(plan.span(), plan.load_core)]).collect();
+        let workload = Workload::new(name, &["Jotsmith"], &rounds);
+        workload.print();
+        self.results.workloads.push(workload);
+    }
+
+    fn introspection(&mut self) {
+        let token = self.people.machine_token(&resource("ES256"));
+        let body = format!("token={token}");
+        let load = Load::post(format!("{}/introspect", self.ours.issuer), &body, Some(&basic()));
+        self.measure("introspection ES256", &[("Jotsmith", &|| load.clone())]);
+    }
+
+    /// Client credentials at half the rate of saturation: what a request takes that does not queue.
+    fn half_of_the_rate(&mut self) {
+        let name = "client-credentials ES256, half the rate";
+        if !self.is_wanted(name) {
+            return;
+        }
+        let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
+        let load = Load::post(format!("{}/token", self.ours.issuer), &body, Some(&basic()));
+        let full = load.run(self.plan.span(), self.plan.load_core);
+        let connections = 128;
+        #[expect(clippy::cast_precision_loss, reason = "few")]
+        let pause = 1000.0 * connections as f64 / (full.rate / 2.0);
+        let mut half = Load { connections, ..load };
+        half.variables.insert("PAUSE", format!("{pause}"));
+        self.measure(name, &[("Jotsmith", &|| half.clone())]);
+    }
+
+    fn many_clients(&mut self) {
+        let name = "client-credentials ES256, 100,000 clients";
+        if !self.is_wanted(name) {
+            return;
+        }
+        let folder = self.folder.path().join("many");
+        let many = Jotsmith::start(&folder, 100_000, self.plan.server_core);
+        let few = Jotsmith::start(&self.folder.path().join("few"), 10, self.plan.server_core);
+        let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
+        let load = |server: &Jotsmith| Load::post(format!("{}/token", server.issuer), &body, Some(&basic()));
+        let (many, few) = (load(&many), (load(&few), few, many));
+        self.measure(name, &[("Jotsmith", &|| many.clone()), ("10 clients", &|| few.0.clone())]);
+    }
+
+    /// Of ten requests seven refresh, two ask for client credentials, one reads the key set.
+    fn mix(&mut self) {
+        let name = "mix: 7 refresh, 2 credentials, 1 key set";
+        if !self.is_wanted(name) {
+            return;
+        }
+        let server = Jotsmith::start(&self.folder.path().join("mix"), 0, self.plan.server_core);
+        let people = SignedIn::at(&server.issuer);
+        let folder = self.folder.path().to_owned();
+        let load = || {
+            let mut load = refresh_load(&folder, &server.issuer, 64, &people.refresh_tokens(128), &refresh_form());
+            let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
+            load.variables.insert("KIND", "mix".to_owned());
+            load.variables.insert("BODY", body);
+            load.variables.insert("MACHINE", basic());
+            load.variables.insert("DOCUMENT", "/.well-known/jwks.json".to_owned());
+            load
+        };
+        self.measure(name, &[("Jotsmith", &load)]);
+        self.results.process.insert("mix_mib", server.process.mebibytes("VmHWM:"));
+    }
+
+    /// How soon a server with keys and grants answers, and the size of its program.
+    fn start(&mut self) {
+        if !self.is_wanted("start") {
+            return;
+        }
+        let folder = self.folder.path().join("start");
+        let first = Jotsmith::start(&folder, 0, self.plan.server_core);
+        SignedIn::at(&first.issuer).refresh_tokens(GRANTS_AT_START);
+        first.process.stop();
+        let ready = (0..self.plan.runs.max(5)).map(|_| {
+            let server = Jotsmith::start(&folder, 0, self.plan.server_core);
+            let ready = server.ready_after.as_secs_f64() * 1000.0;
+            server.process.stop();
+            ready
+        });
+        let ready = Spread::of(ready.collect::<Vec<_>>());
+        self.results.process.insert("ready_ms", ready.median);
+        println!("\nready after {:.0} ms ({:.0} to {:.0})", ready.median, ready.least, ready.most);
+    }
+
+    fn finish(mut self) {
+        #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+        let size = fs::metadata(env!("CARGO_BIN_EXE_jotsmith")).expect("the program").len() as f64 / 1_048_576.0;
+        self.results.process.insert("program_mib", size);
+        println!();
+        for (what, figure) in &self.results.process {
+            println!("{what}: {figure:.1}");
+        }
+        fs::create_dir_all(&self.plan.out).expect("a folder");
+        let json = serde_json::to_string_pretty(&self.results).expect("JSON");
+        fs::write(self.plan.out.join("results.json"), json + "\n").expect("written");
+        let plotted: Vec<_> = self.results.workloads.iter().filter(|workload| is_plotted(&workload.name)).collect();
+        fs::write(self.plan.out.join("results.svg"), plot::svg(&plotted)).expect("written");
+        println!("\nwritten to {}", self.plan.out.display());
+    }
+}
+
+/// What the README shows.
+fn is_plotted(name: &str) -> bool {
+    ALGORITHMS.iter().any(|algorithm| name == format!("client-credentials {algorithm}"))
+        || name == "refresh ES256, 64 connections"
+}
+
+fn refresh_load(folder: &Path, issuer: &str, connections: usize, tokens: &[String], form: &str) -> Load {
+    let variables =
+        BTreeMap::from([("KIND", "refresh".to_owned()), ("POOL", pool(folder, tokens)), ("FORM", form.to_owned())]);
+    Load { url: format!("{issuer}/token"), connections, variables }
+}
+
+fn pool(folder: &Path, lines: &[String]) -> String {
+    let file = folder.join("pool");
+    fs::write(&file, lines.join("\n") + "\n").expect("written");
+    file.to_str().expect("a path of ours").to_owned()
+}
