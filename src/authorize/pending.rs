@@ -9,10 +9,8 @@ use crate::foundation::clock::Timestamp;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::response_type::ResponseMode;
 
-use super::request::{
-    AuthorizationError, AuthorizationRequest, Registrations, RequestRefused, Terms, Wish, permit, redirect_target,
-    shown,
-};
+use super::permission::{Registrations, Wish, permit, redirect_target};
+use super::request::{AuthorizationError, AuthorizationRequest, RequestRefused, Terms, shown};
 use super::response::ReturnAddress;
 
 /// How long a person has to sign in and consent.

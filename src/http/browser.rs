@@ -161,14 +161,18 @@ impl<'a> Step<'a> {
             return self.refuse(request.to().clone(), &unavailable.into());
         }
         metrics::counter!("jotsmith_codes_issued_total").increment(1);
-        self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) })
+        let response = AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) };
+        self.send(&response, Some(request))
     }
 
     /// Makes an access token, of which nothing is kept, and sends the browser back with it.
     async fn issue_token(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
         let network = network::of(self.request, &self.live.trusted_proxies);
         match implicit::respond(request, session, &self.state.ports(self.live, network), self.now).await {
-            Ok(token) => self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Token(token) }),
+            Ok(token) => {
+                let response = AuthorizationResponse { to: request.to().clone(), answer: Answer::Token(token) };
+                self.send(&response, Some(request))
+            }
             Err(error) => self.refuse(request.to().clone(), &error),
         }
     }
@@ -176,7 +180,7 @@ impl<'a> Step<'a> {
     /// Sends an error back to the client, and logs it with its cause.
     pub(super) fn refuse(&self, to: ReturnAddress, error: &OAuthError) -> HttpResponse {
         error_response::log(self.request, error, error_response::status_of_page(error));
-        self.send(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) })
+        self.send(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) }, None)
     }
 
     /// An error of the authorization endpoint: back to the client where that is safe, else to the person.
@@ -234,14 +238,14 @@ impl<'a> Step<'a> {
         matches!(decide(request, &evidence, self.now), Interaction::ShowConsent(_))
     }
 
-    /// The answer to a client, on its way.
-    fn send(&self, response: &AuthorizationResponse) -> HttpResponse {
+    /// The answer to a client, on its way; `request` is what it answers, where that was sound.
+    fn send(&self, response: &AuthorizationResponse, request: Option<&AuthorizationRequest>) -> HttpResponse {
         match response.deliver(&self.live.issuer) {
             Delivery::Redirect(location) => self.redirect(location),
             Delivery::Form { action, fields } => {
                 let redirect_host = response.to.target.host_to_show();
                 let fields = fields.iter().map(|(name, value)| PostedField { name, value }).collect();
-                FormPostPage { action, redirect_host, fields }.render(&self.scene(None)).finish()
+                FormPostPage { action, redirect_host, fields }.render(&self.scene(request)).finish()
             }
         }
     }
