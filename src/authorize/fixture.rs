@@ -36,7 +36,7 @@ impl From<AuthorizationError> for Refusal {
         match error {
             AuthorizationError::ShowToUser(error) => Self::Shown(error.code),
             AuthorizationError::RedirectToClient { to, error } => Self::SentBack(error.code, to.state),
-            AuthorizationError::Expired { client, to, .. } => Self::Expired(client.id.to_string(), to.state),
+            AuthorizationError::Expired { client, to } => Self::Expired(client.id.to_string(), to.state),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod consent;
 mod fixture;
 pub mod interaction;
 pub mod pending;
+mod permission;
 pub mod prompt;
 pub mod request;
 pub mod response;

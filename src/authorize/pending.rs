@@ -9,10 +9,8 @@ use crate::foundation::clock::Timestamp;
 use crate::protocol::resource::ResourceIndicator;
 use crate::protocol::response_type::ResponseMode;
 
-use super::request::{
-    AuthorizationError, AuthorizationRequest, Registrations, RequestRefused, Terms, Wish, permit, redirect_target,
-    shown,
-};
+use super::permission::{Registrations, Wish, permit, redirect_target};
+use super::request::{AuthorizationError, AuthorizationRequest, RequestRefused, Terms, shown};
 use super::response::ReturnAddress;
 
 /// How long a person has to sign in and consent.
@@ -55,8 +53,7 @@ impl PendingRequest {
 
         let to = ReturnAddress { target, state: self.state, mode: self.mode };
         if now.since(self.terms.created_at) > PENDING_LIFETIME {
-            let ui_locales = self.terms.ui_locales;
-            return Err(AuthorizationError::Expired { client: Arc::clone(client), to, ui_locales });
+            return Err(AuthorizationError::Expired { client: Arc::clone(client), to });
         }
         let scope = self.terms.scope.to_string();
         let wish = Wish {

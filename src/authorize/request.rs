@@ -9,21 +9,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clients::{Client, ClientRegistry};
+use crate::clients::Client;
 use crate::foundation::clock::Timestamp;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::parameters::{InvalidParameters, Parameters, UncheckedParameters};
 use crate::protocol::pkce::CodeChallenge;
-use crate::protocol::redirect_uri::RedirectTarget;
 use crate::protocol::resource::ResourceIndicator;
-use crate::protocol::response_type::{ResponseType, UnknownResponseType};
+use crate::protocol::response_type::ResponseType;
 use crate::protocol::scope::Scope;
-use crate::tokens::audience::{Audience, ProtectedResources};
-use crate::tokens::grant::check_length;
-use crate::tokens::granted_scope::{requested_scope, scope_of_resources, scope_of_token};
-use crate::tokens::lifetimes::Lifetimes;
 
 use super::answer_mode;
+pub use super::permission::Registrations;
+use super::permission::{Wish, permit, redirect_target};
 use super::prompt::{Prompt, parse_max_age};
 use super::response::ReturnAddress;
 
@@ -38,17 +35,6 @@ const LONGEST_LOGIN_HINT: usize = 255;
 
 /// The longest `ui_locales` that is kept, in bytes: a longer one is no preference.
 const LONGEST_UI_LOCALES: usize = 255;
-
-/// What a request is judged against.
-#[derive(Debug, Clone, Copy)]
-pub struct Registrations<'a> {
-    /// Who may ask.
-    pub clients: &'a ClientRegistry,
-    /// What may be asked for.
-    pub resources: &'a ProtectedResources,
-    /// How long tokens live, which decides whether one can be for several resources.
-    pub lifetimes: &'a Lifetimes,
-}
 
 /// What is wrong with a request, and who hears of it.
 #[derive(Debug)]
@@ -68,8 +54,6 @@ pub enum AuthorizationError {
         client: Arc<Client>,
         /// Where the person may go back to.
         to: ReturnAddress,
-        /// The languages that the client asked for, as it sent them.
-        ui_locales: Option<String>,
     },
 }
 
@@ -252,19 +236,6 @@ pub(super) fn shown(reason: impl Into<OAuthError>) -> AuthorizationError {
     AuthorizationError::ShowToUser(reason.into())
 }
 
-/// The address of the answer (RFC 6749 §3.1.2.3): the one that was sent, or the only one that there is.
-pub(super) fn redirect_target(client: &Client, sent: Option<&str>) -> Result<RedirectTarget, RequestRefused> {
-    let settings = &client.authorization;
-    match (sent, settings.redirect_uris.as_slice()) {
-        (Some(sent), registered) => registered
-            .iter()
-            .find_map(|uri| uri.accept(sent, settings.application_type))
-            .ok_or(RequestRefused::RedirectUriMismatch),
-        (None, [only]) => Ok(only.as_target()),
-        (None, _) => Err(RequestRefused::RedirectUriMissing),
-    }
-}
-
 /// Reads and judges everything but client and redirect URI.
 fn judge(
     parameters: UncheckedParameters<'_>,
@@ -303,44 +274,6 @@ fn judge(
         ui_locales: ui_locales(&parameters),
         created_at: now,
     })
-}
-
-/// What a client wants to have.
-pub(super) struct Wish<'a> {
-    pub(super) response_type: ResponseType,
-    pub(super) code_challenge: Option<CodeChallenge>,
-    pub(super) scope: Option<&'a str>,
-    pub(super) resources: Vec<&'a str>,
-}
-
-/// Whether a client may have what it wants; for which scope and resources.
-pub(super) fn permit(
-    client: &Client,
-    registrations: Registrations<'_>,
-    wish: &Wish<'_>,
-) -> Result<(Scope, Vec<ResourceIndicator>), OAuthError> {
-    let is_registered = |client: &Client| client.authorization.response_types.contains(&wish.response_type);
-    if !is_registered(client) {
-        // What nobody may have is off, and the metadata does not name it either.
-        let is_on = registrations.clients.iter().any(|client| is_registered(client));
-        return Err(if is_on { RequestRefused::ResponseTypeNotForClient.into() } else { UnknownResponseType.into() });
-    }
-    // RFC 9700 §2.1.1: public clients must use PKCE, whatever else is configured.
-    let is_pkce_asked = client.is_public() || client.authorization.require_pkce;
-    if wish.response_type == ResponseType::Code && wish.code_challenge.is_none() && is_pkce_asked {
-        return Err(RequestRefused::ChallengeMissing.into());
-    }
-    let scope = requested_scope(client, wish.scope)?;
-    let resources = registrations.resources.for_request(client, wish.resources.iter().copied())?;
-    let scope = scope_of_resources(&scope, &resources)?;
-    let identifiers: Vec<_> = resources.iter().map(|resource| resource.identifier.clone()).collect();
-    check_length(&scope, &identifiers)?;
-    if wish.response_type == ResponseType::Token {
-        // A code may lead to a token for each; here is one token or none.
-        let audience = Audience::new(client, resources, registrations.lifetimes)?;
-        scope_of_token(&scope, audience.resources())?;
-    }
-    Ok((scope, identifiers))
 }
 
 /// About how many bytes a request has when it waits for a person.

@@ -111,11 +111,8 @@ impl<'a> Step<'a> {
     /// In which language and in whose colours a page is shown: what the request says comes before what the browser says.
     pub(super) fn scene<'s>(&'s self, request: Option<&'s AuthorizationRequest>) -> Scene<'s> {
         let locales = request.and_then(|request| request.terms().ui_locales.as_deref());
-        self.scene_of(locales, request.map(|request| &**request.client()))
-    }
-
-    fn scene_of<'s>(&'s self, ui_locales: Option<&str>, client: Option<&'s Client>) -> Scene<'s> {
-        let of_request = ui_locales.map(Preferences::of_ui_locales).unwrap_or_default();
+        let of_request = locales.map(Preferences::of_ui_locales).unwrap_or_default();
+        let client = request.map(|request| &**request.client());
         self.live.pages.scene(&[of_request, accepted(self.request)], client)
     }
 
@@ -133,13 +130,13 @@ impl<'a> Step<'a> {
         let evidence = Evidence { session, valid_from, remembered: &remembered, is_consent_given: left_out.is_some() };
         match decide(request, &evidence, self.now) {
             Interaction::ShowLogin => self.show_login(request, None),
-            Interaction::ShowConsent(session) => self.show_consent(request, session, None).await,
+            Interaction::ShowConsent(session) => self.show_consent(request, session, None, None).await,
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
             Interaction::Issue(session, left_out_before) => {
                 let less = request.without(left_out.unwrap_or(&left_out_before), self.live.registrations());
                 let Some(granted) = less else {
-                    let left = Some((left_out.unwrap_or(&left_out_before), Message::ConsentNoneLeft));
-                    return self.show_consent(request, session, left).await;
+                    let left_out = left_out.unwrap_or(&left_out_before);
+                    return self.show_consent(request, session, Some(left_out), Some(Message::ConsentNoneLeft)).await;
                 };
                 let mut response = match granted.terms().response_type {
                     ResponseType::Code => self.issue_code(&granted, session).await,
@@ -164,14 +161,18 @@ impl<'a> Step<'a> {
             return self.refuse(request.to().clone(), &unavailable.into());
         }
         metrics::counter!("jotsmith_codes_issued_total").increment(1);
-        self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) })
+        let response = AuthorizationResponse { to: request.to().clone(), answer: Answer::Code(handle) };
+        self.send(&response, Some(request))
     }
 
     /// Makes an access token, of which nothing is kept, and sends the browser back with it.
     async fn issue_token(&self, request: &AuthorizationRequest, session: &Session) -> HttpResponse {
         let network = network::of(self.request, &self.live.trusted_proxies);
         match implicit::respond(request, session, &self.state.ports(self.live, network), self.now).await {
-            Ok(token) => self.send(&AuthorizationResponse { to: request.to().clone(), answer: Answer::Token(token) }),
+            Ok(token) => {
+                let response = AuthorizationResponse { to: request.to().clone(), answer: Answer::Token(token) };
+                self.send(&response, Some(request))
+            }
             Err(error) => self.refuse(request.to().clone(), &error),
         }
     }
@@ -179,7 +180,7 @@ impl<'a> Step<'a> {
     /// Sends an error back to the client, and logs it with its cause.
     pub(super) fn refuse(&self, to: ReturnAddress, error: &OAuthError) -> HttpResponse {
         error_response::log(self.request, error, error_response::status_of_page(error));
-        self.send(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) })
+        self.send(&AuthorizationResponse { to, answer: Answer::Error(error.clone()) }, None)
     }
 
     /// An error of the authorization endpoint: back to the client where that is safe, else to the person.
@@ -187,9 +188,7 @@ impl<'a> Step<'a> {
         match error {
             AuthorizationError::RedirectToClient { to, error } => self.refuse(to, &error),
             AuthorizationError::ShowToUser(error) => self.show_error(&error),
-            AuthorizationError::Expired { client, to, ui_locales } => {
-                self.show_way_back(&client, to, ui_locales.as_deref())
-            }
+            AuthorizationError::Expired { client, to } => self.show_way_back(&client, to),
         }
     }
 
@@ -206,12 +205,11 @@ impl<'a> Step<'a> {
             Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
         match decide(request, &evidence, self.now) {
             Interaction::ShowLogin => {
-                self.show_login(request, Some(LoginFailure::asked_again("", Message::LoginSignedOut)))
+                self.show_login(request, Some(LoginFailure::asked_again("", Message::LoginAgain)))
             }
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
             Interaction::ShowConsent(session) | Interaction::Issue(session, _) => {
-                let nothing: Scope = std::iter::empty().collect();
-                self.show_consent(request, session, Some((&nothing, Message::ConsentOtherSession))).await
+                self.show_consent(request, session, None, Some(Message::ConsentOtherSession)).await
             }
         }
     }
@@ -240,14 +238,14 @@ impl<'a> Step<'a> {
         matches!(decide(request, &evidence, self.now), Interaction::ShowConsent(_))
     }
 
-    /// The answer to a client, on its way.
-    fn send(&self, response: &AuthorizationResponse) -> HttpResponse {
+    /// The answer to a client, on its way; `request` is what it answers, where that was sound.
+    fn send(&self, response: &AuthorizationResponse, request: Option<&AuthorizationRequest>) -> HttpResponse {
         match response.deliver(&self.live.issuer) {
             Delivery::Redirect(location) => self.redirect(location),
             Delivery::Form { action, fields } => {
                 let redirect_host = response.to.target.host_to_show();
                 let fields = fields.iter().map(|(name, value)| PostedField { name, value }).collect();
-                FormPostPage { action, redirect_host, fields }.render(&self.scene(None)).finish()
+                FormPostPage { action, redirect_host, fields }.render(&self.scene(request)).finish()
             }
         }
     }
@@ -288,12 +286,13 @@ impl<'a> Step<'a> {
         page.render(&self.scene(Some(request)), status).with_cookie(mark).with_retry_after(retry_after).finish()
     }
 
-    /// The consent page; `left` says what the person has left out, and why the page is shown again.
+    /// The consent page; `left_out` is what the person has left out, and `problem` why they are asked again.
     async fn show_consent(
         &self,
         request: &AuthorizationRequest,
         session: &Session,
-        left: Option<(&Scope, Message)>,
+        left_out: Option<&Scope>,
+        problem: Option<Message>,
     ) -> HttpResponse {
         let sealed = self.seal(request);
         let csrf = self.csrf_token(session.sid.as_bytes(), &sealed, FormAction::Consent);
@@ -312,12 +311,7 @@ impl<'a> Step<'a> {
                 .tokens()
                 .map(|token| {
                     let Permission { text, lang } = self.describe(token, scene.tag());
-                    Choice {
-                        field: format!("{SCOPE_FIELD}{token}"),
-                        text,
-                        lang,
-                        is_on: is_left(left.map(|(scope, _)| scope), token),
-                    }
+                    Choice { field: format!("{SCOPE_FIELD}{token}"), text, lang, is_on: is_left(left_out, token) }
                 })
                 .collect(),
             resources: self.resources_to_show(request),
@@ -325,29 +319,16 @@ impl<'a> Step<'a> {
             client_uri: appearance.client_uri.as_deref(),
             policy_uri: appearance.policy_uri.as_deref(),
             tos_uri: appearance.tos_uri.as_deref(),
-            problem: left.map(|(_, problem)| problem),
+            problem,
             request: &sealed,
             csrf: &csrf,
         };
-        page.render(&scene).finish()
-    }
-
-    /// Tells a person that a request waited too long, and whose it was; the client learns of it if they go back.
-    fn show_way_back(&self, client: &Client, to: ReturnAddress, ui_locales: Option<&str>) -> HttpResponse {
-        let error = InteractionRefused::Expired.into();
-        error_response::log(self.request, &error, StatusCode::BAD_REQUEST);
-        let response = AuthorizationResponse { to, answer: Answer::Error(error) };
-        let (action, fields) = match response.deliver(&self.live.issuer) {
-            Delivery::Redirect(location) => (location, Vec::new()),
-            Delivery::Form { action, fields } => (action.to_owned(), fields),
+        let status = match problem {
+            None => StatusCode::OK,
+            Some(Message::ConsentNoneLeft) => StatusCode::BAD_REQUEST,
+            Some(_) => StatusCode::CONFLICT,
         };
-        let page = WayBackPage {
-            client_name: client.name.as_deref().unwrap_or(client.id.as_str()),
-            redirect_host: response.to.target.host_to_show(),
-            action: &action,
-            fields: fields.iter().map(|(name, value)| PostedField { name, value }).collect(),
-        };
-        page.render(&self.scene_of(ui_locales, Some(client)), StatusCode::BAD_REQUEST).finish()
+        page.render(&scene, status).finish()
     }
 
     /// The page that offers to sign out.
@@ -368,6 +349,25 @@ impl<'a> Step<'a> {
     /// Ends a session before its time.
     pub(super) async fn end(&self, session: &Session) -> Result<(), OAuthError> {
         Ok(self.state.stores.sessions.end_session(session.sid, session.expires_at).await?)
+    }
+
+    /// Tells a person that a request waited too long, and whose it was; the client learns of it if they go back.
+    fn show_way_back(&self, client: &Client, to: ReturnAddress) -> HttpResponse {
+        let error = InteractionRefused::Expired.into();
+        error_response::log(self.request, &error, StatusCode::BAD_REQUEST);
+        let response = AuthorizationResponse { to, answer: Answer::Error(error) };
+        let (action, fields) = match response.deliver(&self.live.issuer) {
+            Delivery::Redirect(location) => (location, Vec::new()),
+            Delivery::Form { action, fields } => (action.to_owned(), fields),
+        };
+        let page = WayBackPage {
+            client_name: client.name.as_deref().unwrap_or(client.id.as_str()),
+            redirect_host: response.to.target.host_to_show(),
+            action: &action,
+            fields: fields.iter().map(|(name, value)| PostedField { name, value }).collect(),
+        };
+        let scene = self.live.pages.scene(&[accepted(self.request)], Some(client));
+        page.render(&scene, StatusCode::BAD_REQUEST).finish()
     }
 
     /// The resources that a person is told of: all, but where it is the default one alone, which needs no word.

@@ -63,9 +63,7 @@ pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<Sta
     tracing::Span::current().record("client.id", asked.client().id.as_str());
     let (session, valid_from) = match step.session().await {
         Ok((Some(session), valid_from)) => (session, valid_from),
-        Ok((None, _)) => {
-            return step.show_login(&asked, Some(LoginFailure::asked_again("", Message::LoginSignedOut)));
-        }
+        Ok((None, _)) => return step.show_login(&asked, Some(LoginFailure::asked_again("", Message::LoginAgain))),
         Err(unavailable) => return step.show_error(&unavailable),
     };
     let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();

@@ -56,7 +56,7 @@ pub(super) async fn login(request: HttpRequest, body: Payload, state: Data<State
     if !is_own {
         // No password is tried that came in a form which this browser was not shown: who typed it types it again.
         tracing::info!(login.outcome = "other_form", "not signed in");
-        return step.show_login(&asked, Some(LoginFailure::asked_again(username, Message::LoginOtherForm)));
+        return step.show_login(&asked, Some(LoginFailure::asked_again(username, Message::LoginOtherBrowser)));
     }
     let password = Zeroizing::new(parameters.optional("password").unwrap_or_default().to_owned());
     let known: KnownBrowser = step.cookies().read(CookieKind::Known, &request).unwrap_or_default();

@@ -61,6 +61,10 @@ async fn what_the_client_asks_for_comes_first_and_lasts_as_long_as_the_request()
     // What has no words in this language is in another one, and says so.
     page.assert_says("Bestellen");
     assert_eq!(page.attributes("lang"), ["zh-Hans", "de"]);
+    let posting = browser.authorize(&asked.clone().with("response_mode", "form_post").with("prompt", "consent")).await;
+    let posting = browser.allow(&posting).await;
+    assert_eq!(language(&posting), "zh-Hans");
+    posting.page().assert_says("正在返回 web.example.com");
     // Without a request the browser alone is asked.
     assert_eq!(language(&browser.get("/logout").await), "en");
     let nonsense = ask_of_web().with("ui_locales", "<b> nonsense");

@@ -64,6 +64,8 @@ fn playground(made: &Made) -> Table {
     client["allowed_origins"] = list([made.origin.clone()]);
     client["grant_types"] = list(["authorization_code".to_owned(), "refresh_token".to_owned()]);
     client["scope"] = value(all_scopes());
+    // What a person may leave out on the page of consent.
+    client["optional_scope"] = value(SCOPES[1..].iter().map(|(scope, _)| *scope).collect::<Vec<_>>().join(" "));
     client["resources"] = list([made.resource()]);
     // Long enough to press a button, short enough to wait for its end.
     client["refresh_retry_window"] = value(format!("{}s", RETRY_WINDOW.as_secs()));

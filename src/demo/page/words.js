@@ -28,7 +28,7 @@ export const MEMBERS = {
   token_type: "Bearer: whoever has it may use it (RFC 6750).",
   expires_in: "Seconds until the access token ends.",
   refresh_token: "Buys the next access token. It is for the token endpoint alone.",
-  scope: "What was granted.",
+  scope: "What was granted, which may be less than the app wanted.",
   error: "Which rule, in the words of the RFC.",
   error_description: "The same for people. It is constant: the true cause is in the server's log.",
   error_id: "Under this the log has the cause.",

@@ -36,13 +36,13 @@ messages! {
     LoginBusy = "login-busy",
     /// The same: accounts cannot be looked up.
     LoginUnavailable = "login-unavailable",
-    /// The same: this browser was not shown the form, or not lately.
-    LoginOtherForm = "login-other-form",
-    /// The same: the person was asked something, and is signed out meanwhile.
-    LoginSignedOut = "login-signed-out",
+    /// The same, though nothing was tried: the form is not one that this browser was shown.
+    LoginOtherBrowser = "login-other-browser",
+    /// The same: the session is over in which consent was asked.
+    LoginAgain = "login-again",
     /// Why the consent page is shown again: nothing would be left of what is asked for.
     ConsentNoneLeft = "consent-none-left",
-    /// The same: the browser has signed in again since the page was shown.
+    /// The same: it was shown in another session of this browser.
     ConsentOtherSession = "consent-other-session",
     /// For how long, in days: `count`.
     LastsDays = "consent-lasts-days",

@@ -287,7 +287,7 @@ pub(super) struct FormPostPage<'a> {
 }
 
 /// A parameter of an answer.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct PostedField<'a> {
     /// Its name.
     pub(super) name: &'a str,
@@ -296,7 +296,7 @@ pub(super) struct PostedField<'a> {
 }
 
 /// Says that a request waited too long, and offers the way back to its client.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct WayBackPage<'a> {
     /// Whose request it was.
     pub(super) client_name: &'a str,
@@ -341,13 +341,15 @@ impl LoginPage<'_> {
 impl ConsentPage<'_> {
     const TEMPLATE: &'static str = "consent.html";
 
-    pub(super) fn render(&self, scene: &Scene<'_>) -> Page {
-        let status = match self.problem {
-            None => StatusCode::OK,
-            // The form was good, for another session.
-            Some(Message::ConsentOtherSession) => StatusCode::CONFLICT,
-            Some(_) => StatusCode::BAD_REQUEST,
-        };
+    pub(super) fn render(&self, scene: &Scene<'_>, status: StatusCode) -> Page {
+        Page::new(Self::TEMPLATE, self, scene, status)
+    }
+}
+
+impl WayBackPage<'_> {
+    const TEMPLATE: &'static str = "way_back.html";
+
+    pub(super) fn render(&self, scene: &Scene<'_>, status: StatusCode) -> Page {
         Page::new(Self::TEMPLATE, self, scene, status)
     }
 }
@@ -360,14 +362,6 @@ impl FormPostPage<'_> {
         let policy = scene.pages.look(scene.client, page.is_themed).policy_with_script.clone();
         page.response.insert_header((CONTENT_SECURITY_POLICY, policy));
         page
-    }
-}
-
-impl WayBackPage<'_> {
-    const TEMPLATE: &'static str = "way_back.html";
-
-    pub(super) fn render(&self, scene: &Scene<'_>, status: StatusCode) -> Page {
-        Page::new(Self::TEMPLATE, self, scene, status)
     }
 }
 

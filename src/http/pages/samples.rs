@@ -106,13 +106,8 @@ fn samples() -> Vec<Sample> {
         redirect_host: "sample-host",
         fields: vec![PostedField { name: "sample-name", value: "sample-value" }],
     };
-    let way_back = |is_posted: bool| WayBackPage {
-        client_name: "sample-client",
-        redirect_host: "sample-host",
-        action: "sample-action",
-        fields: is_posted.then_some(PostedField { name: "sample-name", value: "sample-value" }).into_iter().collect(),
-    };
-    let of_way_back_by_post = [&of_post[..], &["sample-client"]].concat();
+    let late =
+        |fields| WayBackPage { client_name: name, redirect_host: "sample-host", action: "sample-action", fields };
     let logout = LogoutPage { action: "sample-action", user: Some("sample-user<sample-tag>"), csrf: "sample-csrf" };
     vec![
         Sample::new(LoginPage::TEMPLATE, &login(None), &of_login),
@@ -120,9 +115,17 @@ fn samples() -> Vec<Sample> {
         Sample::new(ConsentPage::TEMPLATE, &consent(true, None), &of_consent),
         Sample::new(ConsentPage::TEMPLATE, &consent(false, Some(Message::ConsentNoneLeft)), &of_decision),
         Sample::new(FormPostPage::TEMPLATE, &post, &of_post),
+        Sample::new(
+            WayBackPage::TEMPLATE,
+            &late(vec![PostedField { name: "sample-name", value: "sample-value" }]),
+            &of_post,
+        ),
+        Sample::new(
+            WayBackPage::TEMPLATE,
+            &late(Vec::new()),
+            &["href=\"sample-action\"", "sample-client", "sample-host"],
+        ),
         Sample::new(LogoutPage::TEMPLATE, &logout, &of_logout),
-        Sample::new(WayBackPage::TEMPLATE, &way_back(false), &["sample-action", "sample-client"]),
-        Sample::new(WayBackPage::TEMPLATE, &way_back(true), &of_way_back_by_post),
         Sample::new(MessagePage::TEMPLATE, &message(Some("sample-id")), &["sample-id"]),
         Sample::new(MessagePage::TEMPLATE, &message(None), &[]),
     ]

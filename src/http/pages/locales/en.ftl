@@ -13,8 +13,8 @@ login-wrong = Username or password is wrong.
 login-throttled = There were too many attempts. Wait a little, then try again.
 login-busy = Many people are signing in. Try again in a moment.
 login-unavailable = Nobody can sign in right now. Try again in a moment.
-login-other-form = This page was opened in another browser, or lay open too long. Please sign in here. If you see this again, allow this site to keep cookies.
-login-signed-out = You are not signed in any more. Please sign in again, nothing was allowed yet.
+login-other-browser = This page was opened in another browser, or lay open too long. Please sign in here. If you see this again, allow this site to keep cookies.
+login-again = You are not signed in any more. Please sign in again, nothing was allowed yet.
 
 ## Consent
 
@@ -69,7 +69,7 @@ back-submit = Continue
 ## A request that waited too long
 
 late-title = This took too long
-# $client (text): the name of the application that asked.
+# $client (text): the name of the application to go back to.
 late-text = The page lay open for more than half an hour, so nothing was done. Go back to { $client } and start again.
 late-back = Back to { $client }
 

@@ -11,8 +11,8 @@ login-wrong = 用户名或密码不正确。
 login-throttled = 尝试次数过多。请稍候再试。
 login-busy = 当前登录人数较多。请稍后再试。
 login-unavailable = 目前无法登录。请稍后再试。
-login-other-form = 此页面是在另一个浏览器中打开的，或者打开的时间过长。请在这里登录。如果再次看到此提示，请允许本网站保存 Cookie。
-login-signed-out = 您已不再处于登录状态。请重新登录，目前尚未授予任何权限。
+login-other-browser = 此页面是在另一个浏览器中打开的，或者打开时间过长。请在此处登录。如果再次看到此提示，请允许本站使用 Cookie。
+login-again = 您已不再处于登录状态。请重新登录，尚未授予任何权限。
 
 ## 授权
 
@@ -23,7 +23,7 @@ consent-permissions = 如果您允许，“{ $client }”可以代表您：
 consent-identity = 如果您允许，“{ $client }”将得知您的身份。
 consent-optional = 以下权限您可以不授予：
 consent-none-left = 请至少保留一项权限，或者选择“不允许”。
-consent-other-session = 打开此页面之后，此浏览器又登录过一次，也可能是其他人登录。目前尚未授予任何权限，请重新选择。
+consent-other-session = 打开此页面之后，此浏览器又登录过一次，可能使用的是其他账号。尚未授予任何权限：请重新选择。
 consent-resources = 适用于以下服务：
 consent-lasts-days = 授权最长持续 { $count } 天。
 consent-lasts-hours = 授权最长持续 { $count } 小时。
@@ -44,10 +44,10 @@ back-heading = 正在返回 { $host }
 back-text = 如果页面没有变化，请点击按钮。
 back-submit = 继续
 
-## 等待过久的请求
+## 等待时间过长的请求
 
-late-title = 操作超时
-late-text = 此页面打开已超过半小时，因此没有执行任何操作。请返回“{ $client }”重新开始。
+late-title = 等待时间过长
+late-text = 此页面打开超过半小时，因此未执行任何操作。请返回“{ $client }”重新开始。
 late-back = 返回“{ $client }”
 
 ## 退出登录
