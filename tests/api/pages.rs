@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jotsmith::foundation::digest::sha256;
 
-use crate::harness::people::{ALICE, WEB, people, with_client};
+use crate::harness::people::{ALICE, PASSWORD, WEB, people, with_client};
 use crate::harness::requests::ask_of_web;
 use crate::harness::{Answer, TestServer};
 
