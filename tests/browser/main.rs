@@ -16,5 +16,6 @@ mod webdriver;
 mod consent;
 mod form_post;
 mod looks;
+mod playground;
 mod signing_in;
 mod twice;

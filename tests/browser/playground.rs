@@ -38,7 +38,10 @@ impl Playground {
 
     /// Waits until a step says this.
     async fn wait_for(&self, step: &str, words: &str) {
-        self.browser.driver().find(&format!("//*[@id=\"out-{step}\"]//*[contains(normalize-space(.), \"{words}\")]")).await;
+        self.browser
+            .driver()
+            .find(&format!("//*[@id=\"out-{step}\"]//*[contains(normalize-space(.), \"{words}\")]"))
+            .await;
     }
 
     async fn text_in(&self, id: &str) -> String {
