@@ -221,12 +221,28 @@ impl Turn {
         place.pool.computed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let hash = hash.clone();
         let verdict = tokio::task::spawn_blocking(move || {
+            step_back();
             // In this order: who is known takes the runner before the next of the common line asks for it.
             let _held = (runner, gate, place);
             hash.is_hash_of(&password)
         });
         // Out of memory, or the runtime is shutting down: neither says anything about the password.
         verdict.await.map_err(|_| Busy::NOW)?.map_err(|_| Busy::NOW)
+    }
+}
+
+/// How much the threads that hash stand back, on the scale of setpriority(2): 19 is the most.
+const NICENESS: i32 = 10;
+
+/// Whoever answers a request goes before whoever hashes, also where there are fewer cores than both want: a hash takes a
+/// hundred times as long as most answers, and nobody notices a little more.
+///
+/// The threads are those for blocking work, which nothing else of ours uses. On Linux a priority is a thread's own;
+/// elsewhere it would be the whole process's.
+fn step_back() {
+    if cfg!(target_os = "linux") {
+        // What the system does not let one do is left as it was.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
     }
 }
 
@@ -431,6 +447,21 @@ mod tests {
         assert_eq!(pool.occupancy().most, Hashes { running: 1, waiting: 39 });
         drop((of_one, others, late));
         assert_eq!(pool.occupancy().now, Hashes { running: 0, waiting: 0 });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_hashes_stands_back_and_the_others_do_not() {
+        use rustix::process::getpriority_process;
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
+        let before = getpriority_process(None).expect("a priority");
+        let (pool, hash) = (pool(1, 3), PasswordHash::unmatchable(Cost::CHEAPEST, &OsRandom));
+        runtime.block_on(async {
+            assert_eq!(pool.verify(network(1), password("x"), &hash).await, Ok(false));
+            let of_pool = tokio::task::spawn_blocking(|| getpriority_process(None)).await.expect("no panic");
+            assert_eq!(of_pool.expect("a priority"), NICENESS);
+        });
+        assert_eq!(getpriority_process(None).expect("a priority"), before);
     }
 
     #[test]

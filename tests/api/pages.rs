@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jotsmith::foundation::digest::sha256;
 
-use crate::harness::people::{ALICE, WEB, people, with_client};
+use crate::harness::people::{ALICE, PASSWORD, WEB, people, with_client};
 use crate::harness::requests::ask_of_web;
 use crate::harness::{Answer, TestServer};
 
@@ -97,9 +97,10 @@ async fn behind_https_every_cookie_of_a_page_is_for_https_and_this_host_alone() 
     let server = TestServer::start(&format!("issuer = \"{origin}\"\n{}", people()));
     let mut browser = server.browser_at(origin);
     let login = browser.authorize(&ask_of_web()).await;
-    let consent = browser.sign_in(&login).await;
-    let cookies = [login.cookies(), consent.cookies(), browser.allow(&consent).await.cookies()].concat();
-    assert_eq!(cookies.len(), 4, "{cookies:?}");
+    let signed_in = browser.submit_once(&login.form().fill("username", ALICE).fill("password", PASSWORD)).await;
+    let consent = browser.authorize(&ask_of_web()).await;
+    let cookies = [login.cookies(), signed_in.cookies(), browser.allow(&consent).await.cookies()].concat();
+    assert_eq!(cookies.len(), 4, "the mark, the session, for whom the browser is known, the consents: {cookies:?}");
     for cookie in cookies {
         assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true), "{cookie}");
         assert_eq!((cookie.http_only(), cookie.same_site()), (Some(true), Some(SameSite::Lax)), "{cookie}");

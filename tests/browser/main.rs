@@ -15,6 +15,7 @@ mod webdriver;
 
 mod consent;
 mod form_post;
+mod languages;
 mod looks;
 mod playground;
 mod signing_in;

@@ -141,7 +141,11 @@ impl WebDriver {
         found.as_array().expect("a list").iter().map(Element::of).collect()
     }
 
+    /// Clicks into the middle of an element, which is brought there at once: a page that scrolls smoothly is still on its
+    /// way when the driver clicks.
     pub(crate) async fn click(&self, element: &Element) {
+        let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });";
+        self.execute(script, json!([element.as_value()])).await;
         self.post(&format!("/element/{}/click", element.0), json!({})).await;
     }
 

@@ -70,7 +70,7 @@ fn restored(file: &[u8], folder: &Path) -> Shared {
 
 /// The file without its last line, and with one that fits what is left.
 fn sealed_anew(lines: &[&str]) -> Vec<u8> {
-    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let text = lines.join("\n") + "\n";
     let sha256 = jotsmith::foundation::digest::sha256(&text);
     let sha256 = jotsmith::foundation::base64url::encode(sha256);
     let records = lines.len() - 1;
@@ -257,7 +257,7 @@ fn what_was_revoked_before_an_export_began_is_never_in_it_alive_whatever_goes_on
     let store = open(&folder.path().join("data"));
     let mut grants: Vec<_> = (0..700).map(|_| suite::put_grant(&store, 0)).collect();
     grants.sort_by_key(|grant| grant.id);
-    let other = Grant { ..grant_of(&code_of("zoe")) };
+    let other = grant_of(&code_of("zoe"));
     answer(store.put_grant(other.clone()));
     answer(store.revoke_grant(grants[699].id, after(1)));
     answer(store.revoke_grant(grants[0].id, after(1)));
@@ -308,7 +308,7 @@ fn check(file: &[u8]) -> Result<Whole, jotsmith::store::backup::BackupRefused> {
         let mut check = Check::default();
         let pushed = file.chunks(bytes.min(file.len().max(1))).try_for_each(|part| check.push(part));
         let checked = pushed.and_then(|()| check.finish());
-        let said = checked.as_ref().map_err(ToString::to_string).map(Clone::clone);
+        let said = checked.as_ref().map_err(ToString::to_string).cloned();
         assert_eq!(*outcome.get_or_insert_with(|| said.clone()), said, "in parts of {bytes}");
         if bytes == usize::MAX {
             return checked;
@@ -362,7 +362,7 @@ fn lines_that_are_missing_twice_in_another_order_or_too_many_are_refused() {
     let data = folder.path().join("data");
     let text = std::str::from_utf8(FORMAT_1).expect("UTF-8");
     let lines: Vec<_> = text.lines().collect();
-    let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+    let joined = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
     assert_eq!(joined(&lines), FORMAT_1);
     let mut missing = lines.clone();
     missing.remove(3);
@@ -482,6 +482,8 @@ fn many(folder: &Path) -> (Vec<u8>, Vec<Grant>) {
 
 #[test]
 fn an_import_that_is_killed_anywhere_is_no_store_or_a_whole_one_and_can_be_repeated() {
+    use CommitStep::{Complete, Copy, Switch, Switched};
+
     let folder = folder();
     let (file, grants) = many(folder.path());
     let data = folder.path().join("data");
@@ -499,7 +501,6 @@ fn an_import_that_is_killed_anywhere_is_no_store_or_a_whole_one_and_can_be_repea
     import_past(&file, &data, probe).expect("imported");
     let left = left.lock().expect("unpoisoned");
     let steps: Vec<_> = left.iter().map(|(step, _)| *step).collect();
-    use CommitStep::{Complete, Copy, Switch, Switched};
     assert_eq!(steps, [Copy, Copy, Copy, Complete, Switch, Switched]);
     let is_whole =
         |store: &Shared| grants.iter().all(|grant| answer(store.read_grant(grant.id)).as_ref() == Some(grant));

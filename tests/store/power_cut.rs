@@ -59,6 +59,9 @@ const ROUNDS: usize = 110;
 /// sled writes its log in parts of this many bytes.
 const SEGMENT: usize = 512 * 1024;
 
+/// The test that is the recorded program.
+const RUN: &str = "power_cut::a_run_is_answered_as_planned";
+
 const SEED: &str = "JOTSMITH_POWER_CUT_SEED";
 
 /// Where the recorded program finds its folder, and with which act it begins.
@@ -201,7 +204,15 @@ struct Recorded {
     seed: u64,
     plan: Plan,
     root: PathBuf,
+    before: Before,
     events: Vec<Event>,
+}
+
+/// What was there before.
+struct Before {
+    disk: Disk,
+    answered: usize,
+    asked: usize,
 }
 
 impl Recorded {
@@ -213,9 +224,21 @@ impl Recorded {
         let mut events = Vec::new();
         for from in [0].into_iter().chain(kills.map(|(number, _)| number + 1)) {
             let variables = [(SEED, seed.to_string()), (ROOT, root.display().to_string()), (FROM, from.to_string())];
-            recording::record(&root, "power_cut::a_run_is_answered_as_planned", &variables, &mut events);
+            recording::record(&root, RUN, &variables, &mut events);
         }
-        Self { seed, plan, root, events }
+        let before = Before { disk: Disk::empty(), answered: 0, asked: 0 };
+        Self { seed, plan, root, before, events }
+    }
+
+    /// The next start after a power cut, and a close in good order.
+    fn of_opening(seed: u64, left: Left) -> Self {
+        let Left { folder: root, answered, asked, .. } = left;
+        let (plan, before) = (plan(seed), Before { disk: Disk::of(&root), answered, asked });
+        let all = plan.acts.len().to_string();
+        let variables = [(SEED, seed.to_string()), (ROOT, root.display().to_string()), (FROM, all)];
+        let mut events = Vec::new();
+        recording::record(&root, RUN, &variables, &mut events);
+        Self { seed, plan, root, before, events }
     }
 }
 
@@ -277,16 +300,17 @@ impl fmt::Display for Report {
 
 /// Opens what power cuts may leave of a recorded run, `cuts` folders, on as many threads as there are processors.
 fn replay(recorded: &Recorded, flaw: Flaw, cuts: usize) -> Report {
-    let Recorded { seed, plan, root, events } = recorded;
     let folder = in_memory();
     let (report, (send, receive)) = (Mutex::new(Report::default()), mpsc::sync_channel(4));
     let (receive, is_found) = (Mutex::new(receive), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(2, |processors| processors.get().clamp(2, 8)) {
-            scope.spawn(|| check_each(plan, (flaw != Flaw::None).then_some(&is_found), &receive, &report));
+            scope.spawn(|| {
+                check_each(&recorded.plan, (flaw != Flaw::None).then_some(&is_found), &receive, &report);
+            });
         }
-        let random = fastrand::Rng::with_seed(*seed);
-        let cutting = Cutting { root, events, flaw, random, cuts, is_found: &is_found };
+        let random = fastrand::Rng::with_seed(recorded.seed);
+        let cutting = Cutting { recorded, flaw, random, cuts, is_found: &is_found };
         report.lock().expect("unpoisoned").moments = cutting.cut(folder.path(), &send);
         drop(send);
     });
@@ -299,8 +323,7 @@ fn in_memory() -> TempDir {
 }
 
 struct Cutting<'a> {
-    root: &'a Path,
-    events: &'a [Event],
+    recorded: &'a Recorded,
     flaw: Flaw,
     random: fastrand::Rng,
     cuts: usize,
@@ -312,9 +335,10 @@ impl Cutting<'_> {
     /// Goes through the run, and cuts it off at chosen moments; at how many.
     fn cut(mut self, to: &Path, send: &SyncSender<Left>) -> usize {
         let chosen = self.choose();
-        let mut disk = Disk::empty();
-        let (mut answered, mut asked, mut made, mut moments) = (0, 0, 0, 0);
-        for (number, event) in self.events.iter().enumerate() {
+        let Recorded { root, events, before, .. } = self.recorded;
+        let mut disk = before.disk.clone();
+        let (mut answered, mut asked, mut made, mut moments) = (before.answered, before.asked, 0, 0);
+        for (number, event) in events.iter().enumerate() {
             if let Some(kinds) = chosen.get(&number) {
                 moments += 1;
                 for kept in kinds {
@@ -325,7 +349,7 @@ impl Cutting<'_> {
                     let folder = to.join(made.to_string());
                     let choice = self.random.u64(..);
                     disk.leave(*kept, choice, &folder);
-                    let what = format!("{kept:?} ({choice}) before {}", event.describe(self.root));
+                    let what = format!("{kept:?} ({choice}) before {}", event.describe(root));
                     let left = Left { folder, what, kept: *kept, answered, asked };
                     send.send(left).expect("somebody checks");
                 }
@@ -335,9 +359,9 @@ impl Cutting<'_> {
                 let group = group.parse().expect("a number");
                 *(if what == "asked" { &mut asked } else { &mut answered }) = group;
             }
-            let is_folder = |path: &Path| disk.is_folder(path.strip_prefix(self.root).expect("below it"));
+            let is_folder = |path: &Path| disk.is_folder(path.strip_prefix(root).expect("below it"));
             if self.flaw.leaves(event, is_folder) {
-                disk.apply(self.root, event);
+                disk.apply(root, event);
             }
         }
         moments
@@ -345,13 +369,14 @@ impl Cutting<'_> {
 
     /// Before which events, and how.
     fn choose(&mut self) -> BTreeMap<usize, Vec<Kept>> {
-        let mut disk = Disk::empty();
+        let Recorded { root, events, before, .. } = self.recorded;
+        let mut disk = before.disk.clone();
         let mut moments = Vec::new();
         let mut syncs = Vec::new();
         let mut names = Vec::new();
-        for (number, event) in self.events.iter().enumerate() {
+        for (number, event) in events.iter().enumerate() {
             // A line of our own changes nothing on the disk, and yet what must be there.
-            let is_after_answer = number > 0 && matches!(self.events[number - 1].what, What::Told(_));
+            let is_after_answer = number > 0 && matches!(events[number - 1].what, What::Told(_));
             let pending = disk.pending();
             if !pending.is_empty() {
                 moments.push(number);
@@ -362,12 +387,12 @@ impl Cutting<'_> {
                     names.push(number);
                 }
             }
-            disk.apply(self.root, event);
+            disk.apply(root, event);
         }
         let mut chosen: BTreeMap<usize, Vec<Kept>> = BTreeMap::new();
         for cut in 0..self.cuts {
-            let among = [&moments, &syncs, &names][cut % 3];
-            let number = *self.random.choice(among).expect("a run has some of each");
+            let among = Some([&moments, &syncs, &names][cut % 3]).filter(|some| !some.is_empty()).unwrap_or(&moments);
+            let number = *self.random.choice(among).expect("all are asked for something");
             let kinds = chosen.entry(number).or_default();
             let kept = Kept::EVERY[(cut / 3) % Kept::EVERY.len()];
             kinds.push(kept);
@@ -486,6 +511,25 @@ fn a_power_cut_loses_nothing_that_was_answered_and_brings_nothing_back() {
     println!("{report}");
     assert!(recorded.segments_used_again() > 0, "the log has not begun from the front");
     assert!(report.broken.is_empty(), "{SEED}={}\n{report}", recorded.seed);
+}
+
+/// After some power cuts the store is opened once more, and the power is cut again meanwhile.
+#[test]
+fn a_power_cut_while_a_store_recovers_from_one_loses_nothing_either() {
+    let Some(recorded) = recorded() else { return };
+    let folder = in_memory();
+    let openings = cuts() / 50;
+    let (send, left) = mpsc::sync_channel(openings);
+    let random = fastrand::Rng::with_seed(!recorded.seed);
+    let cutting = Cutting { recorded, flaw: Flaw::None, random, cuts: openings, is_found: &AtomicBool::new(false) };
+    cutting.cut(&folder.path().canonicalize().expect("there"), &send);
+    drop(send);
+    for left in left {
+        let what = left.what.clone();
+        let report = replay(&Recorded::of_opening(recorded.seed, left), Flaw::None, 25);
+        println!("opened after {what}: {report}");
+        assert!(report.broken.is_empty(), "{SEED}={}, opened after {what}\n{report}", recorded.seed);
+    }
 }
 
 /// The same power cuts of a store with a flaw must find it.

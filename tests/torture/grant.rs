@@ -3,7 +3,7 @@
 //! The client knows what was acknowledged. A request that got no answer may have happened or not, and the next answer
 //! tells which. Everything else has one right answer.
 
-use crate::wire::{Intent, Outcome, Wire};
+use crate::wire::{Ended, Intent, Outcome, Wire};
 
 /// One grant.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ enum State {
     Code,
     /// The code was presented, and no answer came.
     Redeeming,
+    /// The code was to be taken back, and no answer came.
+    TakingBack,
     /// It is alive.
     Live,
     /// The newest token was presented, and no answer came.
@@ -43,6 +45,8 @@ enum Step {
     Reuse,
     /// The code once more.
     Replay,
+    /// The newest token at the revocation endpoint (RFC 7009 §2).
+    Revoke,
 }
 
 impl Grant {
@@ -63,7 +67,7 @@ impl Grant {
     /// Whether the server has what it has acknowledged, in one step.
     pub(crate) async fn check(&mut self, wire: &Wire<'_>) -> Result<(), String> {
         match self.state {
-            State::Code | State::Redeeming => self.redeem(wire).await,
+            State::Code | State::Redeeming | State::TakingBack => self.redeem(wire).await,
             State::Live | State::Refreshing | State::Killing => self.refresh(wire).await,
             State::Dead => self.stay_dead(wire).await,
         }
@@ -73,7 +77,8 @@ impl Grant {
         // Mostly refreshes, for killing ends a grant.
         let step = match wire.below(20) {
             0 => Step::Reuse,
-            1 => Step::Replay,
+            1 if wire.below(2) == 0 => Step::Replay,
+            1 => Step::Revoke,
             2..=4 => Step::Retry,
             5..=7 => Step::Race,
             _ => Step::Refresh,
@@ -90,19 +95,34 @@ impl Grant {
                 let outcome = wire.redeem(Intent::Kill, &self.code).await;
                 self.killed(outcome, "a code that was used before")
             }
+            Step::Revoke => {
+                let ended = wire.revoke(self.newest()).await?;
+                self.ended(ended);
+                Ok(())
+            }
             Step::Refresh | Step::Retry | Step::Reuse => self.refresh(wire).await,
         }
     }
 
+    /// It was ended, or that was asked for and no answer came.
+    pub(crate) fn ended(&mut self, ended: Ended) {
+        self.state = match (ended, self.state) {
+            (_, State::Dead) | (Ended::Yes, _) => State::Dead,
+            (Ended::NoAnswer, State::Code | State::Redeeming | State::TakingBack) => State::TakingBack,
+            (Ended::NoAnswer, State::Live | State::Refreshing | State::Killing) => State::Killing,
+        };
+    }
+
     async fn redeem(&mut self, wire: &Wire<'_>) -> Result<(), String> {
-        let had_no_answer = self.state == State::Redeeming;
+        let had_no_answer = matches!(self.state, State::Redeeming | State::TakingBack);
         match wire.redeem(Intent::GoOn, &self.code).await {
             Outcome::Token(token) => {
                 self.tokens.push(token);
                 self.state = State::Live;
             }
+            Outcome::NoAnswer if self.state == State::TakingBack => {}
             Outcome::NoAnswer => self.state = State::Redeeming,
-            // It was redeemed, and now it was presented twice.
+            // It was redeemed, and now it was presented twice; or it was taken back.
             Outcome::InvalidGrant if had_no_answer => self.state = State::Dead,
             wrong => return Err(format!("a new code got {wrong:?}")),
         }

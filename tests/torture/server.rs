@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 pub(crate) const CLIENT: &str = "torture";
 pub(crate) const SECRET: &str = "cGxlYXNlIGRvIG5vdCB0ZWxsIGFueWJvZHkgYWJvdXQgaXQ";
+/// The other person, by name and subject.
+pub(crate) const PERSON: &str = "bob";
 pub(crate) const CALLBACK: &str = "https://torture.example.com/cb";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -26,6 +28,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Server {
     folder: TempDir,
     port: u16,
+    admin_port: u16,
+    /// The program that runs the server, and its arguments; none, where nothing stands between.
+    under: Vec<String>,
     child: Option<Child>,
     /// Whether an answer may fail to come, for the server is being killed.
     is_down: AtomicBool,
@@ -35,10 +40,31 @@ impl Server {
     /// A folder with a configuration, in which no server ran yet.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        fs::write(folder.path().join("config.toml"), configuration(port)).expect("a configuration");
-        Self { folder, port, child: None, is_down: AtomicBool::new(true) }
+        let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+        let [port, admin_port] = listeners.map(|listener| listener.local_addr().expect("an address").port());
+        fs::write(folder.path().join("config.toml"), configuration(port, admin_port)).expect("a configuration");
+        Self { folder, port, admin_port, under: Vec::new(), child: None, is_down: AtomicBool::new(true) }
+    }
+
+    /// The same, run by another program.
+    pub(crate) fn under(under: &[&str]) -> Self {
+        let mut server = Self::new();
+        server.under = under.iter().map(|&word| word.to_owned()).collect();
+        server
+    }
+
+    /// The same, with the store of another one.
+    pub(crate) fn with_store_of(other: &Self) -> Self {
+        let server = Self::new();
+        let config = server.beside_the_store("config.toml");
+        let text = fs::read_to_string(&config).expect("a configuration");
+        fs::write(config, format!("{text}\n[store]\nurl = \"sled://{}\"\n", other.store().display())).expect("written");
+        server
+    }
+
+    /// Where the admin port listens.
+    pub(crate) fn admin_origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port)
     }
 
     /// Where it listens.
@@ -107,7 +133,10 @@ impl Server {
     /// Starts the process: the lines that it writes.
     fn spawn(&mut self) -> Receiver<String> {
         assert!(self.child.is_none(), "it runs already");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jotsmith"));
+        let program = env!("CARGO_BIN_EXE_jotsmith").to_owned();
+        let words: Vec<_> = self.under.iter().chain([&program]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.args(["serve", "--config", "config.toml"]).current_dir(self.folder.path()).env_clear();
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -144,7 +173,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn configuration(port: u16) -> String {
+fn configuration(port: u16, admin_port: u16) -> String {
     let secret = ClientSecretHash::of_generated(SECRET.as_bytes());
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
     let password = PasswordHash::hash_blocking(&Password::new(PASSWORD).expect("a password"), cost, &OsRandom);
@@ -155,7 +184,7 @@ fn configuration(port: u16) -> String {
 
         [server]
         listen = "127.0.0.1:{port}"
-        admin_listen = "127.0.0.1:0"
+        admin_listen = "127.0.0.1:{admin_port}"
 
         [log]
         format = "json"
@@ -167,8 +196,9 @@ fn configuration(port: u16) -> String {
         client_id = "{CLIENT}"
         client_secrets = ["{secret}"]
         redirect_uris = ["{CALLBACK}"]
-        grant_types = ["authorization_code", "refresh_token"]
-        scope = "read"
+        grant_types = ["authorization_code", "refresh_token", "client_credentials"]
+        scope = "read jotsmith:admin"
+        resources = ["http://127.0.0.1:{port}", "http://127.0.0.1:{port}/admin"]
         require_consent = false
         require_pkce = false
         refresh_retry_window = "1h"
@@ -177,6 +207,18 @@ fn configuration(port: u16) -> String {
         username = "alice"
         subject = "1"
         password_hash = "{password}"
+
+        [[users]]
+        username = "{PERSON}"
+        subject = "{PERSON}"
+        password_hash = "{password}"
+
+        [[resources]]
+        identifier = "http://127.0.0.1:{port}"
+        scope = "read"
+        [[resources]]
+        identifier = "http://127.0.0.1:{port}/admin"
+        scope = "jotsmith:admin"
         "#
     )
 }

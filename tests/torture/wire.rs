@@ -45,6 +45,15 @@ pub(crate) enum Outcome {
     Wrong(String),
 }
 
+/// Whether something was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was.
+    Yes,
+    /// That is not known, for the server was killed.
+    NoAnswer,
+}
+
 /// The client, from one start of the server to the next.
 pub(crate) struct Wire<'a> {
     server: &'a Server,
@@ -95,13 +104,84 @@ impl<'a> Wire<'a> {
 
     /// A new code; `None` where no answer came.
     pub(crate) async fn code(&self) -> Result<Option<String>, String> {
-        let request = self.http.get(authorization(self.server)).header(COOKIE, &self.session);
+        match self.code_of(&self.session).await? {
+            None => Ok(None),
+            Some(code) => code.map(Some).ok_or_else(|| "no code but a page".to_owned()),
+        }
+    }
+
+    /// A new code of this session, or a page instead; `None` where no answer came.
+    pub(crate) async fn code_of(&self, session: &str) -> Result<Option<Option<String>>, String> {
+        let request = self.http.get(authorization(self.server)).header(COOKIE, session);
         let Some(response) = self.send(request).await? else { return Ok(None) };
         let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let code = location.and_then(|location| Url::parse(location).ok()).and_then(|location| {
             location.query_pairs().find(|(name, _)| name == "code").map(|(_, code)| code.into_owned())
         });
-        code.map(Some).ok_or_else(|| format!("no code but {}", response.status()))
+        match (code, response.status().as_u16()) {
+            (Some(code), _) => Ok(Some(Some(code))),
+            (None, 200) => Ok(Some(None)),
+            (None, status) => Err(format!("an authorization request got {status}")),
+        }
+    }
+
+    /// Takes a refresh token back.
+    pub(crate) async fn revoke(&self, refresh_token: &str) -> Result<Ended, String> {
+        let form = [("token", refresh_token)];
+        self.ended(self.post("/revoke", &form)).await
+    }
+
+    /// Has an operator end all of a person.
+    pub(crate) async fn end_all_of(&self, subject: &str) -> Result<Ended, String> {
+        let admin = format!("{}/admin", self.server.origin());
+        let form = [("grant_type", "client_credentials"), ("scope", "jotsmith:admin"), ("resource", admin.as_str())];
+        let Some(response) = self.send(self.post("/token", &form)).await? else { return Ok(Ended::NoAnswer) };
+        let Ok(body) = response.bytes().await else { return self.not_known() };
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let token = json["access_token"].as_str().ok_or_else(|| format!("an operator got {json}"))?;
+        let url = format!("{}/admin/grants?subject={subject}", self.server.admin_origin());
+        self.ended(self.http.delete(url).bearer_auth(token)).await
+    }
+
+    /// Signs a session out.
+    pub(crate) async fn sign_out(&self, session: &str) -> Result<Ended, String> {
+        let url = format!("{}/logout", self.server.origin());
+        let Some(page) = self.send(self.http.get(&url).header(COOKIE, session)).await? else {
+            return Ok(Ended::NoAnswer);
+        };
+        let Ok(html) = page.text().await else { return self.not_known() };
+        let csrf = value(&html, "csrf").ok_or("a session that nobody has ended got no form to sign out")?;
+        let request = from_our_page(self.http.post(url), &[("csrf", &csrf)]);
+        self.ended(request.header(COOKIE, session)).await
+    }
+
+    /// Signs a person in: the cookie of the session; `None` where no answer came.
+    pub(crate) async fn sign_in_as(&self, username: &str) -> Result<Option<String>, String> {
+        let Some(page) = self.send(self.http.get(authorization(self.server))).await? else { return Ok(None) };
+        let before = cookie(&page);
+        let Ok(html) = page.text().await else { return self.not_known().map(|_| None) };
+        let request = login(&self.http, self.server, username, &before, &html);
+        let Some(answer) = self.send(request).await? else { return Ok(None) };
+        Ok(Some(cookie(&answer)).filter(|session| !session.is_empty()))
+    }
+
+    async fn ended(&self, request: RequestBuilder) -> Result<Ended, String> {
+        if self.flaw == Flaw::NeverKills {
+            return Ok(Ended::Yes);
+        }
+        match self.send(request).await? {
+            None => Ok(Ended::NoAnswer),
+            Some(response) if response.status() == 200 => Ok(Ended::Yes),
+            Some(response) => Err(format!("what was to end got {}", response.status())),
+        }
+    }
+
+    fn not_known(&self) -> Result<Ended, String> {
+        if self.server.is_down() {
+            Ok(Ended::NoAnswer)
+        } else {
+            Err("an answer of a server that runs was cut".to_owned())
+        }
     }
 
     /// Redeems a code.
@@ -175,18 +255,30 @@ pub(crate) async fn sign_in(server: &Server) -> String {
     let page = http.get(authorization(server)).send().await.expect("a page");
     let before = cookie(&page);
     let html = page.text().await.expect("a page");
-    let value = |name: &str| {
-        let field = format!("name=\"{name}\" value=\"");
-        let (_, rest) = html.split_once(&field).unwrap_or_else(|| panic!("no {name}: {html}"));
-        rest.split('"').next().expect("a value").to_owned()
-    };
-    let (sealed, csrf) = (value("request"), value("csrf"));
-    let form = [("request", &*sealed), ("csrf", &*csrf), ("username", "alice"), ("password", PASSWORD)];
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = http.post(format!("{}/login", server.origin())).body(body).header(COOKIE, before);
-    let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let answer = request.header("origin", "null").header("sec-fetch-site", "same-origin").send().await;
+    let answer = login(&http, server, "alice", &before, &html).send().await;
     cookie(&answer.expect("an answer"))
+}
+
+/// The form of a login page, filled in.
+fn login(http: &Client, server: &Server, username: &str, before: &str, html: &str) -> RequestBuilder {
+    let field = |name: &str| value(html, name).unwrap_or_else(|| panic!("no {name}: {html}"));
+    let (sealed, csrf) = (field("request"), field("csrf"));
+    let form = [("request", &*sealed), ("csrf", &*csrf), ("username", username), ("password", PASSWORD)];
+    let request = http.post(format!("{}/login", server.origin())).header(COOKIE, before);
+    from_our_page(request, &form)
+}
+
+/// As a browser sends the form of a page.
+fn from_our_page(request: RequestBuilder, form: &[(&str, &str)]) -> RequestBuilder {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = request.body(body).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    request.header("origin", "null").header("sec-fetch-site", "same-origin")
+}
+
+/// What stands in a hidden field of a page.
+fn value(html: &str, name: &str) -> Option<String> {
+    let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\""))?;
+    rest.split('"').next().map(str::to_owned)
 }
 
 /// The cookies that an answer sets and does not end.
@@ -196,11 +288,11 @@ fn cookie(answer: &Response) -> String {
     live.filter_map(|value| value.split(';').next()).collect::<Vec<_>>().join("; ")
 }
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder().redirect(redirect::Policy::none()).build().expect("an HTTP client")
 }
 
-fn authorization(server: &Server) -> String {
+pub(crate) fn authorization(server: &Server) -> String {
     let query = [("response_type", "code"), ("client_id", CLIENT), ("redirect_uri", CALLBACK)];
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     format!("{}/authorize?{query}", server.origin())

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Export {
     /// Write over a file that is there.
     #[arg(long)]
     overwrite: bool,
-    /// Ask the server that runs with this configuration, at server.admin_listen. So it is also with --token-file.
+    /// Ask the server that runs with this configuration, at `server.admin_listen`. So it is also with --token-file.
     #[arg(long, conflicts_with = "stopped")]
     running: bool,
     /// Read the folder in store.url, which no server may have.

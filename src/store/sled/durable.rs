@@ -32,6 +32,13 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// What is durable under a key under which this was just found.
+    pub(super) fn durable_of(&self, key: &[u8], found: sled::IVec) -> Option<sled::IVec> {
+        self.before.get(key).map_or(Some(found), Clone::clone)
+    }
+}
+
 impl Records for Tree {
     fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let found = match self.before.get(key) {

@@ -4,15 +4,14 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::records::{Fault, Kind, Records as _};
+use super::records::{Fault, Kind};
 use super::{SledStore, codec, durable, grants};
-use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::{Export, ExportStore, Origin, StoreUnavailable, Stored};
 use crate::keys::store::PublicationStore as _;
 use crate::store::backup::{Record, Writer};
 
-/// How many records are read in one go: less than a millisecond, in which no batch can begin.
-const SLICE: usize = 256;
+/// How many records are read in one go. No batch can begin or end meanwhile, so they are few.
+const SLICE: usize = 128;
 
 impl ExportStore for SledStore {
     fn export(self: Arc<Self>, origin: Origin) -> Box<dyn Export> {
@@ -75,44 +74,42 @@ impl Exporting {
 fn slice(records: &durable::Tree, from: &[u8]) -> Result<(Vec<Record>, Option<Vec<u8>>), Fault> {
     let (mut found, mut reached, mut seen) = (Vec::new(), None, 0);
     for entry in records.tree().range::<&[u8], _>((Bound::Excluded(from), Bound::Unbounded)).take(SLICE) {
-        let (key, _) = entry?;
+        let (key, value) = entry?;
         seen += 1;
-        // As it is durable. What a batch that is on its way removes is over, or it is a code.
-        found.extend(record(records, &key)?);
         if seen == SLICE {
             reached = Some(key.to_vec());
         }
+        // What a batch that is on its way removes is over, or it is a code.
+        let Some(value) = records.durable_of(&key, value) else { continue };
+        found.extend(record(records, &key, &value)?);
     }
     Ok((found, reached))
 }
 
-/// The record under a key, where it goes into the file; none too, where it is not durable yet.
-fn record(records: &durable::Tree, key: &[u8]) -> Result<Option<Record>, Fault> {
+/// The record of a key and its value, where it goes into the file.
+fn record(records: &durable::Tree, key: &[u8], value: &[u8]) -> Result<Option<Record>, Fault> {
     let malformed = || Fault::Record(codec::BadRecord::Malformed);
     let Some(kind) = Kind::of(key) else {
         return if key == super::records::COMMITS { Ok(None) } else { Err(malformed()) };
     };
     let name = key.get(1..).unwrap_or_default();
-    let time = || records.get::<Timestamp>(kind, name);
     Ok(match kind {
+        // The first two are no part of a backup; the others are in it as one.
         Kind::Code | Kind::Recovered | Kind::Published | Kind::Served => None,
-        // With the end of its subject: one that was ended so is revoked in the file too.
-        Kind::Grant => {
-            let id = uuid::Uuid::from_slice(name).map_err(|_| malformed())?;
-            grants::read(records, id)?.map(Record::Grant)
-        }
+        // One that was ended with its subject is revoked in the file too.
+        Kind::Grant => Some(Record::Grant(grants::with_end_of_subject(records, codec::decode(value)?)?)),
         Kind::EndedSession => {
             let sid = name.try_into().map_err(|_| malformed())?;
-            time()?.map(|until| Record::EndedSession { sid, until })
+            Some(Record::EndedSession { sid, until: codec::decode(value)? })
         }
         Kind::Once => {
             let digest = name.try_into().map_err(|_| malformed())?;
-            time()?.map(|until| Record::ShownOnce { digest, until })
+            Some(Record::ShownOnce { digest, until: codec::decode(value)? })
         }
         Kind::ValidFrom => {
             let subject = std::str::from_utf8(name).map_err(|_| malformed())?;
             let subject = (!subject.is_empty()).then(|| subject.into());
-            time()?.map(|at| Record::ValidFrom { subject, at })
+            Some(Record::ValidFrom { subject, at: codec::decode(value)? })
         }
     })
 }

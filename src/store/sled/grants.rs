@@ -62,9 +62,14 @@ pub(super) fn put(view: &mut View<'_>, grant: &Grant) -> Result<(), Fault> {
 /// The grant of this id. One that rests on a sign-in from before all of its subject was ended is revoked, without its
 /// record being touched.
 pub(super) fn read(records: &impl Records, id: Uuid) -> Result<Option<Grant>, Fault> {
-    let Some(grant) = records.get::<Grant>(Kind::Grant, id.as_bytes())? else { return Ok(None) };
+    let grant = records.get::<Grant>(Kind::Grant, id.as_bytes())?;
+    grant.map(|grant| with_end_of_subject(records, grant)).transpose()
+}
+
+/// The grant of a record, revoked where all of its subject was ended since.
+pub(super) fn with_end_of_subject(records: &impl Records, grant: Grant) -> Result<Grant, Fault> {
     let ended = sessions::valid_from(records, &grant.subject)?.filter(|valid_from| grant.auth_time <= *valid_from);
-    Ok(Some(Grant { revoked_at: grant.revoked_at.or(ended), ..grant }))
+    Ok(Grant { revoked_at: grant.revoked_at.or(ended), ..grant })
 }
 
 fn rotate(

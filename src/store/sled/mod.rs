@@ -159,7 +159,7 @@ pub fn is_new(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Where a commit is about to go on.
+/// Where a commit is about to go on; or an import, which copies, completes and switches too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommitStep {
     /// The steps are decided; the batch will be written into the tree.

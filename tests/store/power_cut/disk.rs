@@ -18,10 +18,12 @@ const PAGE: usize = 4096;
 const SECTOR: usize = 512;
 
 /// All files and folders below one.
+#[derive(Clone)]
 pub(super) struct Disk {
     nodes: Vec<Node>,
 }
 
+#[derive(Clone)]
 enum Node {
     File { durable: Vec<u8>, pending: Vec<Change> },
     Folder { durable: BTreeMap<String, usize>, pending: Vec<Entry>, now: BTreeMap<String, usize> },
@@ -42,6 +44,7 @@ enum To {
 }
 
 /// Something that happened to a folder.
+#[derive(Clone)]
 struct Entry {
     begun: usize,
     ended: usize,
@@ -150,6 +153,31 @@ impl Disk {
     pub(super) fn empty() -> Self {
         let root = Node::Folder { durable: BTreeMap::new(), pending: Vec::new(), now: BTreeMap::new() };
         Self { nodes: vec![root] }
+    }
+
+    /// With what is in this folder now, durably.
+    pub(super) fn of(folder: &Path) -> Self {
+        let mut disk = Self { nodes: Vec::new() };
+        disk.take(folder);
+        disk
+    }
+
+    fn take(&mut self, path: &Path) -> usize {
+        let number = self.nodes.len();
+        if !path.is_dir() {
+            self.nodes.push(Node::File { durable: fs::read(path).expect("readable"), pending: Vec::new() });
+            return number;
+        }
+        self.nodes.push(Node::Folder { durable: BTreeMap::new(), pending: Vec::new(), now: BTreeMap::new() });
+        for entry in fs::read_dir(path).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let child = self.take(&entry.path());
+            let Node::Folder { durable, now, .. } = &mut self.nodes[number] else { unreachable!("it is a folder") };
+            let name = entry.file_name().into_string().expect("our names are text");
+            durable.insert(name.clone(), child);
+            now.insert(name, child);
+        }
+        number
     }
 
     /// Something happened, to what is at a path below `root`.
