@@ -328,7 +328,7 @@ function fillIn({ scopes, people, password, issuer }) {
 function goTo(step) {
   const heading = byId(`step-${step}`).querySelector("h2");
   heading.focus({ preventScroll: true });
-  byId(`step-${step}`).scrollIntoView({ block: "start", behavior: "instant" });
+  byId(`step-${step}`).scrollIntoView({ block: "start" });
 }
 
 async function start() {
