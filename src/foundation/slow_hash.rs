@@ -424,7 +424,10 @@ mod tests {
                 strangers
                     .iter_mut()
                     .filter_map(|stranger| match poll(stranger.as_mut()) {
-                        Poll::Ready(turn) => Some(drop(turn)),
+                        Poll::Ready(turn) => {
+                            drop(turn);
+                            Some(())
+                        }
                         Poll::Pending => None,
                     })
                     .count(),
