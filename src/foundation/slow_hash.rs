@@ -421,8 +421,7 @@ mod tests {
             assert!(strangers.iter_mut().all(|stranger| poll(stranger.as_mut()).is_pending()));
             drop(known.await.expect("the next runner"));
             // Then the others, one after the other: what is polled is dropped, and the next one runs.
-            let turns = strangers.iter_mut().filter(|stranger| poll(stranger.as_mut()).is_ready());
-            assert_eq!(turns.count(), 7);
+            assert!(strangers.iter_mut().all(|stranger| poll(stranger.as_mut()).is_ready()));
         });
     }
 
