@@ -112,8 +112,14 @@ impl Bench<'_> {
         for (_, load) in servers {
             let _warm: Run = load().run(std::time::Duration::from_secs(1), self.plan.load_core);
         }
-        let rounds: Vec<Vec<Run>> =
-            (0..self.plan.runs).map(|_| servers.iter().map(|(_, load)| run(&load(), self.plan)).collect()).collect();
+        // Another one is first in each round: what lingers of one server does not always fall on the same neighbour.
+        let round = |number: usize| {
+            let turns = (0..servers.len()).map(|turn| (number + turn) % servers.len());
+            let mut runs: Vec<(usize, Run)> = turns.map(|at| (at, run(&servers[at].1(), self.plan))).collect();
+            runs.sort_unstable_by_key(|(at, _)| *at);
+            runs.into_iter().map(|(_, run)| run).collect()
+        };
+        let rounds: Vec<Vec<Run>> = (0..self.plan.runs).map(round).collect();
         let names: Vec<&str> = servers.iter().map(|(server, _)| *server).collect();
         let workload = Workload::new(name, &names, &rounds);
         workload.print();

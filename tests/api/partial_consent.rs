@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::harness::browser::Browser;
 use crate::harness::people::{
-    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, PASSWORD, TRUSTED, WEB, people, with_bob, with_client,
+    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, TRUSTED, WEB, people, with_bob, with_client,
 };
 use crate::harness::requests::{Parameters, ask_of_trusted, ask_of_web, redemption, refresh};
 use crate::harness::{Answer, TestServer, claims};
@@ -197,20 +197,4 @@ async fn what_was_left_out_is_asked_again_of_a_client_that_need_not_ask() {
     assert!(browser.authorize(&ask("write")).await.is_consent());
     let silent = ask("write").with("prompt", "none");
     browser.authorize(&silent).await.assert_sent_back(&server, &silent, "consent_required");
-}
-
-#[tokio::test]
-async fn the_address_of_the_consent_page_gives_nothing_without_an_answer() {
-    let server = TestServer::start(&people());
-    let mut browser = server.browser();
-    let login = browser.authorize(&ask_of_web().with("prompt", "login")).await;
-    let form = login.form().fill("username", ALICE).fill("password", PASSWORD);
-    let address = browser.submit_once(&form).await.location();
-    let path = format!("{}?{}", address.path(), address.query().expect("the request"));
-    let consent = browser.get(&path).await;
-    browser.allow(&consent).await.code();
-    server.advance(SECOND);
-    assert!(browser.authorize(&ask_of_web()).await.code().starts_with("jsc_"), "the answer is remembered");
-    assert!(browser.get(&path).await.is_consent(), "out of the history it is asked all the same");
-    assert!(server.browser().get(&path).await.is_login(), "and elsewhere for the password first");
 }
