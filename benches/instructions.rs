@@ -36,10 +36,6 @@ use jotsmith::tokens::store::{GrantStore as _, Rotation};
 
 use fixture::{Fixture, NOW, basic_header, grant};
 
-/// As in the program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// By how much a count may differ from the one that is kept, in percent.
 const TOLERANCE: u64 = 5;
 

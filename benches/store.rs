@@ -37,10 +37,6 @@ const SPAN: Duration = Duration::from_secs(3);
 /// The default of `store.cache`.
 const CACHE: u64 = 32 << 20;
 
-/// As in the program, for its memory is measured.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

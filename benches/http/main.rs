@@ -21,10 +21,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// As in the program: the limit server is this one.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures what a token request costs.
 #[derive(Parser)]
 #[command(

@@ -16,10 +16,6 @@ use jotsmith::tokens::refresh_rotation::{RotationPolicy, decide};
 
 use fixture::{Fixture, NOW, basic_header, grant};
 
-/// As in the program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// RFC 6749 §4.1.1 with RFC 7636 §4.3 and RFC 8707 §2.
 const QUERY: &str = "response_type=code&client_id=s6BhdRkqt3&state=af0ifjsldkj&scope=read\
                      &redirect_uri=https%3A%2F%2Fclient.example.com%2Fcallback\
