@@ -65,6 +65,8 @@ impl Person {
     }
 
     async fn end_all(&mut self, wire: &Wire<'_>) -> Result<(), String> {
+        // The session ends first of all, also where no answer comes; where nothing arrived, another one is begun anyway.
+        self.session = None;
         let ended = wire.end_all_of(PERSON).await?;
         for grant in &mut self.grants {
             grant.ended(ended);

@@ -53,12 +53,15 @@ impl Server {
         server
     }
 
-    /// The same, with the store of another one.
+    /// The same, with the store and the keys of another one.
     pub(crate) fn with_store_of(other: &Self) -> Self {
         let server = Self::new();
         let config = server.beside_the_store("config.toml");
         let text = fs::read_to_string(&config).expect("a configuration");
-        fs::write(config, format!("{text}\n[store]\nurl = \"sled://{}\"\n", other.store().display())).expect("written");
+        let (store, keys) = (other.store(), other.beside_the_store("keys"));
+        let (store, keys) = (store.display(), keys.display());
+        let text = format!("{text}\n[store]\nurl = \"sled://{store}\"\n[keys]\ndirectory = \"{keys}\"\n");
+        fs::write(config, text).expect("written");
         server
     }
 
