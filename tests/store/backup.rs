@@ -465,6 +465,33 @@ fn a_folder_that_is_in_use_or_has_a_store_or_anything_else_is_left_as_it_is() {
     assert!(!cut.join("records").exists());
 }
 
+#[test]
+fn a_store_whose_mark_says_nothing_is_not_imported_over() {
+    let folder = folder();
+    for (number, is_rewritten, mark) in [(0, false, vec![]), (1, false, vec![0; 200]), (2, true, vec![0; 4096])] {
+        let data = folder.path().join(format!("data-{number}"));
+        let store = open(&data);
+        let grant = suite::put_grant(&store, 0);
+        if is_rewritten {
+            drop(store);
+            answer(try_open(&data).expect("it opens").rewrite());
+        } else {
+            drop(store);
+        }
+        let good = fs::read(data.join("jotsmith.store")).expect("a mark");
+        fs::write(data.join("jotsmith.store"), mark).expect("written");
+        let before = crate::damage::contents(&data);
+        for file in [FORMAT_1, &FORMAT_1[..FORMAT_1.len() - 1]] {
+            let failed = import_of(file, &terms(&data)).expect_err("a store");
+            assert!(matches!(failed, ImportFailed::Folder(OpenFailed::NotEmpty { .. })), "{failed}");
+            assert_eq!(crate::damage::contents(&data), before);
+        }
+        // Whoever knows what the mark said has all again.
+        fs::write(data.join("jotsmith.store"), good).expect("written");
+        assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
+    }
+}
+
 /// Imports a file of many slices while `reach` stands between the steps.
 fn import_past(
     file: &[u8],
@@ -502,6 +529,10 @@ fn an_import_that_is_killed_anywhere_is_no_store_or_a_whole_one_and_can_be_repea
     let left = left.lock().expect("unpoisoned");
     let steps: Vec<_> = left.iter().map(|(step, _)| *step).collect();
     assert_eq!(steps, [Copy, Copy, Copy, Complete, Switch, Switched]);
+    // A power cut may keep what was written and not the length it gave: so no write gives another one.
+    let length = |path: &PathBuf| fs::metadata(path.join("jotsmith.store")).expect("a mark").len();
+    let lengths: Vec<_> = left.iter().map(|(_, path)| length(path)).collect();
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
     let is_whole =
         |store: &Shared| grants.iter().all(|grant| answer(store.read_grant(grant.id)).as_ref() == Some(grant));
     for (step, path) in left.iter() {
