@@ -574,6 +574,67 @@ fn an_import_that_fails_anywhere_leaves_the_folder_as_it_was() {
 }
 
 #[test]
+fn an_import_whose_last_sync_fails_leaves_no_mark_that_names_what_was_removed() {
+    let folder = folder();
+    let (file, _) = many(folder.path());
+    let whole = folder.path().join("whole");
+    import_of(&file, &terms(&whole)).expect("imported");
+    let named = fs::read(whole.join("jotsmith.store")).expect("a mark");
+    for is_begun in [false, true] {
+        let data = folder.path().join(format!("data-{is_begun}"));
+        if is_begun {
+            let probe = |step| {
+                if step == CommitStep::Copy && !data.with_extension("cut").exists() {
+                    copy(&data, &data.with_extension("cut"));
+                }
+                Ok(())
+            };
+            import_past(&file, &data, probe).expect("imported");
+            fs::remove_dir_all(&data).expect("removed");
+            fs::rename(data.with_extension("cut"), &data).expect("renamed");
+        }
+        // The file has what was written last, and the disk said that it has not.
+        let failed = import_past(&file, &data, |step| {
+            if step != CommitStep::Switch {
+                return Ok(());
+            }
+            fs::write(data.join("jotsmith.store"), &named)?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        failed.expect_err("it fails there");
+        assert_eq!(data.exists(), is_begun);
+        if is_begun {
+            let refused = try_open(&data).expect_err("no store");
+            assert!(matches!(refused, OpenFailed::ImportCutOff { .. }), "{refused}");
+            assert_eq!(fs::read_dir(&data).expect("a folder").count(), 1, "the mark alone");
+        }
+        import_of(&file, &terms(&data)).expect("repeated");
+    }
+}
+
+#[test]
+fn what_is_left_of_an_import_that_cannot_be_removed_stands_under_a_mark_that_says_so() {
+    let folder = folder();
+    let (file, _) = many(folder.path());
+    let data = folder.path().join("data");
+    let failed = import_past(&file, &data, |step| {
+        if step != CommitStep::Switch {
+            return Ok(());
+        }
+        // No folder of records, so it is not removed as one.
+        fs::remove_dir_all(data.join("records.1"))?;
+        fs::write(data.join("records.1"), "")?;
+        Err(io::ErrorKind::StorageFull.into())
+    });
+    failed.expect_err("it fails there");
+    assert!(data.join("records.1").exists());
+    let refused = try_open(&data).expect_err("no store");
+    assert!(matches!(refused, OpenFailed::ImportCutOff { .. }), "{refused}");
+    fs::remove_file(data.join("records.1")).expect("removed");
+    import_of(&file, &terms(&data)).expect("repeated");
+}
+
+#[test]
 fn the_file_of_format_1_goes_on_being_imported_as_it_was_meant() {
     let folder = folder();
     let data = folder.path().join("data");
