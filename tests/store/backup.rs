@@ -20,8 +20,8 @@ use jotsmith::store::sled::{
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::{FoundGrants, Rotation};
 
-use crate::sled::{At, clock, copy, folder, open, options, try_open};
-use crate::suite::{self, ABSOLUTE, BEGIN, IDLE, POLICY, Shared, after, answer, code_of, grant_of};
+use crate::sled::{At, clock, copy, folder, open, options, promise_no_content, try_open};
+use crate::suite::{self, ABSOLUTE, BEGIN, IDLE, POLICY, Shared, after, answer, code_of, grant_of, try_answer};
 
 const ISSUER: &str = "https://login.example";
 const TOMBSTONE: Duration = Duration::from_hours(1);
@@ -632,6 +632,45 @@ fn what_is_left_of_an_import_that_cannot_be_removed_stands_under_a_mark_that_say
     assert!(matches!(refused, OpenFailed::ImportCutOff { .. }), "{refused}");
     fs::remove_file(data.join("records.1")).expect("removed");
     import_of(&file, &terms(&data)).expect("repeated");
+}
+
+#[test]
+fn an_export_that_breaks_off_says_at_which_record_and_nothing_of_a_person() {
+    let grant = grant_of(&code_of("alice"));
+    let id: String = grant.id.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let cases: [(Vec<u8>, &[u8], String); 5] = [
+        (
+            [b"g", &grant.id.as_bytes()[..]].concat(),
+            &[2, 0],
+            format!("of kind Grant, whose key of 17 bytes begins with 67{id},"),
+        ),
+        (b"vmallory".to_vec(), &[1], "of kind ValidFrom, whose key of 8 bytes begins with 76,".to_owned()),
+        (b"valice".to_vec(), &[], "of kind ValidFrom, whose key of 6 bytes begins with 76,".to_owned()),
+        (b"zmallory".to_vec(), &[1, 0], "of an unknown kind, whose key of 8 bytes begins with 7a,".to_owned()),
+        (b"pkey".to_vec(), &[1], "of kind Published, whose key of 4 bytes begins with 706b6579,".to_owned()),
+    ];
+    for (key, value, expected) in cases {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let store = open(&data);
+        answer(store.put_grant(grant.clone()));
+        drop(store);
+        let raw = ::sled::open(data.join("records")).expect("it opens");
+        raw.insert(key, value).expect("inserted");
+        drop(raw);
+        promise_no_content(&data);
+        let store = open(&data);
+        let mut export = Arc::clone(&store).export(origin());
+        let said = loop {
+            match try_answer(export.next()) {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("it is whole without {expected}"),
+                Err(unavailable) => break unavailable.to_string(),
+            }
+        };
+        assert!(said.contains(&format!("a record {expected} cannot be read")), "{said}");
+        assert!(!said.contains("mallory") && !said.contains("6d616c6c") && !said.contains("616c6963"), "{said}");
+    }
 }
 
 #[test]
