@@ -20,8 +20,8 @@ use jotsmith::store::sled::{
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::{FoundGrants, Rotation};
 
-use crate::sled::{At, clock, copy, folder, open, options, try_open};
-use crate::suite::{self, ABSOLUTE, BEGIN, IDLE, POLICY, Shared, after, answer, code_of, grant_of};
+use crate::sled::{At, clock, copy, folder, open, options, promise_no_content, try_open};
+use crate::suite::{self, ABSOLUTE, BEGIN, IDLE, POLICY, Shared, after, answer, code_of, grant_of, try_answer};
 
 const ISSUER: &str = "https://login.example";
 const TOMBSTONE: Duration = Duration::from_hours(1);
@@ -465,6 +465,33 @@ fn a_folder_that_is_in_use_or_has_a_store_or_anything_else_is_left_as_it_is() {
     assert!(!cut.join("records").exists());
 }
 
+#[test]
+fn a_store_whose_mark_says_nothing_is_not_imported_over() {
+    let folder = folder();
+    for (number, is_rewritten, mark) in [(0, false, vec![]), (1, false, vec![0; 200]), (2, true, vec![0; 4096])] {
+        let data = folder.path().join(format!("data-{number}"));
+        let store = open(&data);
+        let grant = suite::put_grant(&store, 0);
+        if is_rewritten {
+            drop(store);
+            answer(try_open(&data).expect("it opens").rewrite());
+        } else {
+            drop(store);
+        }
+        let good = fs::read(data.join("jotsmith.store")).expect("a mark");
+        fs::write(data.join("jotsmith.store"), mark).expect("written");
+        let before = crate::damage::contents(&data);
+        for file in [FORMAT_1, &FORMAT_1[..FORMAT_1.len() - 1]] {
+            let failed = import_of(file, &terms(&data)).expect_err("a store");
+            assert!(matches!(failed, ImportFailed::Folder(OpenFailed::NotEmpty { .. })), "{failed}");
+            assert_eq!(crate::damage::contents(&data), before);
+        }
+        // Whoever knows what the mark said has all again.
+        fs::write(data.join("jotsmith.store"), good).expect("written");
+        assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
+    }
+}
+
 /// Imports a file of many slices while `reach` stands between the steps.
 fn import_past(
     file: &[u8],
@@ -502,6 +529,10 @@ fn an_import_that_is_killed_anywhere_is_no_store_or_a_whole_one_and_can_be_repea
     let left = left.lock().expect("unpoisoned");
     let steps: Vec<_> = left.iter().map(|(step, _)| *step).collect();
     assert_eq!(steps, [Copy, Copy, Copy, Complete, Switch, Switched]);
+    // A power cut may keep what was written and not the length it gave: so no write gives another one.
+    let length = |path: &PathBuf| fs::metadata(path.join("jotsmith.store")).expect("a mark").len();
+    let lengths: Vec<_> = left.iter().map(|(_, path)| length(path)).collect();
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
     let is_whole =
         |store: &Shared| grants.iter().all(|grant| answer(store.read_grant(grant.id)).as_ref() == Some(grant));
     for (step, path) in left.iter() {
@@ -539,6 +570,106 @@ fn an_import_that_fails_anywhere_leaves_the_folder_as_it_was() {
         assert_eq!(data.exists(), number == 1);
         assert!(number != 1 || fs::read_dir(&data).expect("a folder").next().is_none(), "{failing:?}");
         import_of(&file, &terms(&data)).expect("once there is room");
+    }
+}
+
+#[test]
+fn an_import_whose_last_sync_fails_leaves_no_mark_that_names_what_was_removed() {
+    let folder = folder();
+    let (file, _) = many(folder.path());
+    let whole = folder.path().join("whole");
+    import_of(&file, &terms(&whole)).expect("imported");
+    let named = fs::read(whole.join("jotsmith.store")).expect("a mark");
+    for is_begun in [false, true] {
+        let data = folder.path().join(format!("data-{is_begun}"));
+        if is_begun {
+            let probe = |step| {
+                if step == CommitStep::Copy && !data.with_extension("cut").exists() {
+                    copy(&data, &data.with_extension("cut"));
+                }
+                Ok(())
+            };
+            import_past(&file, &data, probe).expect("imported");
+            fs::remove_dir_all(&data).expect("removed");
+            fs::rename(data.with_extension("cut"), &data).expect("renamed");
+        }
+        // The file has what was written last, and the disk said that it has not.
+        let failed = import_past(&file, &data, |step| {
+            if step != CommitStep::Switch {
+                return Ok(());
+            }
+            fs::write(data.join("jotsmith.store"), &named)?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        failed.expect_err("it fails there");
+        assert_eq!(data.exists(), is_begun);
+        if is_begun {
+            let refused = try_open(&data).expect_err("no store");
+            assert!(matches!(refused, OpenFailed::ImportCutOff { .. }), "{refused}");
+            assert_eq!(fs::read_dir(&data).expect("a folder").count(), 1, "the mark alone");
+        }
+        import_of(&file, &terms(&data)).expect("repeated");
+    }
+}
+
+#[test]
+fn what_is_left_of_an_import_that_cannot_be_removed_stands_under_a_mark_that_says_so() {
+    let folder = folder();
+    let (file, _) = many(folder.path());
+    let data = folder.path().join("data");
+    let failed = import_past(&file, &data, |step| {
+        if step != CommitStep::Switch {
+            return Ok(());
+        }
+        // No folder of records, so it is not removed as one.
+        fs::remove_dir_all(data.join("records.1"))?;
+        fs::write(data.join("records.1"), "")?;
+        Err(io::ErrorKind::StorageFull.into())
+    });
+    failed.expect_err("it fails there");
+    assert!(data.join("records.1").exists());
+    let refused = try_open(&data).expect_err("no store");
+    assert!(matches!(refused, OpenFailed::ImportCutOff { .. }), "{refused}");
+    fs::remove_file(data.join("records.1")).expect("removed");
+    import_of(&file, &terms(&data)).expect("repeated");
+}
+
+#[test]
+fn an_export_that_breaks_off_says_at_which_record_and_nothing_of_a_person() {
+    let grant = grant_of(&code_of("alice"));
+    let id = &grant.id.simple().to_string()[..16];
+    let cases: [(Vec<u8>, &[u8], String); 5] = [
+        (
+            [b"g", &grant.id.as_bytes()[..]].concat(),
+            &[2, 0],
+            format!("of kind Grant, whose key of 17 bytes begins with 67{id},"),
+        ),
+        (b"vmallory".to_vec(), &[1], "of kind ValidFrom, whose key of 8 bytes begins with 76,".to_owned()),
+        (b"valice".to_vec(), &[], "of kind ValidFrom, whose key of 6 bytes begins with 76,".to_owned()),
+        (b"zmallory".to_vec(), &[1, 0], "of an unknown kind, whose key of 8 bytes begins with 7a,".to_owned()),
+        (b"pkey".to_vec(), &[1], "of kind Published, whose key of 4 bytes begins with 706b6579,".to_owned()),
+    ];
+    for (key, value, expected) in cases {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let store = open(&data);
+        answer(store.put_grant(grant.clone()));
+        drop(store);
+        let raw = ::sled::open(data.join("records")).expect("it opens");
+        raw.insert(key, value).expect("inserted");
+        drop(raw);
+        promise_no_content(&data);
+        let store = open(&data);
+        let mut export = Arc::clone(&store).export(origin());
+        let said = loop {
+            match try_answer(export.next()) {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("it is whole without {expected}"),
+                Err(unavailable) => break unavailable.to_string(),
+            }
+        };
+        assert!(said.contains(&format!("a record {expected} cannot be read")), "{said}");
+        assert!(!said.contains("mallory") && !said.contains("6d616c6c") && !said.contains("616c6963"), "{said}");
     }
 }
 

@@ -88,7 +88,8 @@ fn slice(records: &durable::Tree, from: &[u8]) -> Result<(Vec<Record>, Option<Ve
 
 /// The record of a key and its value, where it goes into the file.
 fn record(records: &durable::Tree, key: &[u8], value: &[u8]) -> Result<Option<Record>, Fault> {
-    let malformed = || Fault::Record(codec::BadRecord::Malformed);
+    let bad = |cause| Fault::unreadable(key, cause);
+    let malformed = || bad(codec::BadRecord::Malformed);
     let Some(kind) = Kind::of(key) else {
         return if key == super::records::COMMITS { Ok(None) } else { Err(malformed()) };
     };
@@ -97,19 +98,19 @@ fn record(records: &durable::Tree, key: &[u8], value: &[u8]) -> Result<Option<Re
         // The first two are no part of a backup; the others are in it as one.
         Kind::Code | Kind::Recovered | Kind::Published | Kind::Served => None,
         // One that was ended with its subject is revoked in the file too.
-        Kind::Grant => Some(Record::Grant(grants::with_end_of_subject(records, codec::decode(value)?)?)),
+        Kind::Grant => Some(Record::Grant(grants::with_end_of_subject(records, codec::decode(value).map_err(bad)?)?)),
         Kind::EndedSession => {
             let sid = name.try_into().map_err(|_| malformed())?;
-            Some(Record::EndedSession { sid, until: codec::decode(value)? })
+            Some(Record::EndedSession { sid, until: codec::decode(value).map_err(bad)? })
         }
         Kind::Once => {
             let digest = name.try_into().map_err(|_| malformed())?;
-            Some(Record::ShownOnce { digest, until: codec::decode(value)? })
+            Some(Record::ShownOnce { digest, until: codec::decode(value).map_err(bad)? })
         }
         Kind::ValidFrom => {
             let subject = std::str::from_utf8(name).map_err(|_| malformed())?;
             let subject = (!subject.is_empty()).then(|| subject.into());
-            Some(Record::ValidFrom { subject, at: codec::decode(value)? })
+            Some(Record::ValidFrom { subject, at: codec::decode(value).map_err(bad)? })
         }
     })
 }

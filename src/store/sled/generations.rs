@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::opening::DATABASE;
+
 /// Where records are at first, and what the later names begin with.
 const RECORDS: &str = "records";
 
@@ -27,6 +29,17 @@ pub(super) fn remove_others(folder: &Path, kept: &[u64]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether there is a database in any of them, whatever is in it.
+pub(super) fn has_database(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if is_one(&entry.file_name().to_string_lossy()) && entry.path().join(DATABASE).try_exists()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The number of a generation of which nothing is there yet.

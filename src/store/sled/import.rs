@@ -4,7 +4,7 @@
 //! its way: a server refuses to start there, and the next import begins anew. One write of one sector in the mark, at the
 //! end, makes a store of it. What is refused before is removed again.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::BufRead;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -119,7 +119,7 @@ pub fn import_with_probe(
     let outcome = Mark::lock_for_import(folder).map_err(Into::into).and_then(|(mark, is_begun)| {
         let outcome = fill(terms, &mut backup, &mark, probe);
         if outcome.is_err() {
-            clear(folder, is_begun);
+            clear(folder, &mark, is_begun);
         }
         outcome
     });
@@ -130,11 +130,19 @@ pub fn import_with_probe(
     outcome
 }
 
-/// Removes what an import has made that failed. Where one before it was not finished, the mark goes on saying so: whoever
-/// has begun to restore wants no empty store. Else it goes first: without it no server takes the rest for a store.
-fn clear(folder: &Path, is_begun: bool) {
-    let removed = if is_begun { Ok(()) } else { fs::remove_file(folder.join(mark::NAME)) };
-    let removed = removed.and_then(|()| generations::remove(&records_of(folder, GENERATION)));
+/// Removes what an import has made that failed. Whenever this ends, the mark says that an import is not finished for as
+/// long as anything lies beside it. Where one before it was not finished it goes on saying so: whoever has begun to restore
+/// wants no empty store.
+fn clear(folder: &Path, mark: &Mark, is_begun: bool) {
+    // Where its last write failed, the mark may name these records by now, and where that cannot be undone they stay.
+    // Without records it names none, and a disk that is full need not take it once more.
+    let is_unnamed = if records_of(folder, GENERATION).exists() { mark.begin_import() } else { Ok(()) };
+    let removed = is_unnamed.and_then(|()| {
+        generations::remove_others(folder, &[])?;
+        // Before the mark goes, without which what came back would be somebody else's folder.
+        File::open(folder)?.sync_all()?;
+        if is_begun { Ok(()) } else { fs::remove_file(folder.join(mark::NAME)) }
+    });
     if let Err(cause) = removed {
         tracing::warn!(folder = %folder.display(), %cause, "what is left of an import cannot be removed");
     }

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
+use super::generations;
 use super::opening::OpenFailed;
 use super::tally::Tally;
 use crate::store::Durability;
@@ -90,13 +91,19 @@ impl Mark {
         Ok((mark, Some(marked)))
     }
 
-    /// Locks a folder in which there is no store, and says whether half of an import is there.
+    /// Locks a folder in which there is no store, and says whether half of an import is there. A file that says nothing
+    /// beside a database is a store that has lost its mark, or as good as one: what is in it is not for us to remove.
     pub(super) fn lock_for_import(folder: &Path) -> Result<(Self, bool), OpenFailed> {
         let (mark, text) = Self::lock_any(folder)?;
-        if text.is_empty() || text == IMPORTING {
-            return Ok((mark, text == IMPORTING));
+        let has_store = match text.as_str() {
+            IMPORTING => false,
+            "" => generations::has_database(folder).map_err(|cause| OpenFailed::io(folder, &cause))?,
+            _ => true,
+        };
+        if has_store {
+            return Err(OpenFailed::NotEmpty { folder: folder.to_owned() });
         }
-        Err(OpenFailed::NotEmpty { folder: folder.to_owned() })
+        Ok((mark, text == IMPORTING))
     }
 
     /// Locks the folder, and gives what the file says. Makes it where the folder is empty.
@@ -128,7 +135,7 @@ impl Mark {
 
     /// Says that an import is on its way, durably: no server starts here before it is done.
     pub(super) fn begin_import(&self) -> io::Result<()> {
-        self.file.write_all_at(IMPORTING.as_bytes(), 0)?;
+        self.file.write_all_at(importing().as_bytes(), 0)?;
         self.file.sync_all()
     }
 
@@ -162,6 +169,14 @@ fn render(marked: Marked) -> String {
     let begin = format!("{TITLE}{FORMAT}\nin use {in_use}\ncommits {commits:020}\n");
     let Some(Tally { records, bytes, sum }) = tally else { return begin };
     format!("{begin}generation {generation:020}\nrecords {records:020}\nbytes {bytes:020}\nsum {sum:016x}\n")
+}
+
+/// [`IMPORTING`], as long as every other mark: what is written over it at the end changes no length, which a power cut
+/// could keep from the disk.
+fn importing() -> String {
+    let marked = Marked { in_use: None, commits: 0, generation: 0, tally: Some(Tally::default()) };
+    let length = render(marked).len();
+    format!("{IMPORTING:\0<length$}")
 }
 
 /// Which format the first line names.
@@ -212,6 +227,13 @@ mod tests {
                 assert!(text.len() <= 512, "longer than a sector");
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_of_an_import_is_as_long_as_what_is_written_over_it() {
+        let text = importing();
+        assert_eq!(text.len(), render(Marked { in_use: None, commits: 1, generation: 1, tally: Some(TALLY) }).len());
+        assert_eq!(text.trim_end_matches('\0'), IMPORTING);
     }
 
     #[test]

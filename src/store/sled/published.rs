@@ -21,7 +21,8 @@ fn publications(view: &mut View<'_>) -> Result<Kept, Fault> {
     let mut keys = Vec::new();
     for key in published(view)? {
         let record = view.bytes(&key)?;
-        keys.extend(record.as_deref().map(codec::decode).transpose()?);
+        let published = record.as_deref().map(codec::decode).transpose();
+        keys.extend(published.map_err(|cause| Fault::unreadable(&key, cause))?);
     }
     Ok(Kept { served: view.get(Kind::Served, &[])?, keys })
 }

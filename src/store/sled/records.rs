@@ -11,6 +11,9 @@ use super::codec::{self, BadRecord};
 /// The key of the number of the last batch. Every batch writes it.
 pub(super) const COMMITS: &[u8] = b"m";
 
+/// How many bytes of a key are said of a record that cannot be read: its kind, and enough to find it.
+const SHOWN_OF_KEY: usize = 9;
+
 /// What a record is, which its key starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -82,9 +85,32 @@ pub(super) enum Fault {
     /// One record is at fault; the others are not.
     #[error(transparent)]
     Record(#[from] BadRecord),
+    /// One that was read is.
+    #[error("a record {which} cannot be read: {cause}")]
+    Unreadable {
+        /// Its kind and how its key begins; nothing of a person.
+        which: String,
+        /// What is wrong with it.
+        cause: BadRecord,
+    },
     /// The database is.
     #[error("{0}")]
     Database(#[from] sled::Error),
+}
+
+impl Fault {
+    /// What is under this key cannot be read.
+    pub(super) fn unreadable(key: &[u8], cause: BadRecord) -> Self {
+        let kind = Kind::of(key);
+        let shown = match kind {
+            // What follows is a subject, or may be.
+            Some(Kind::ValidFrom) | None => 1,
+            Some(_) => SHOWN_OF_KEY,
+        };
+        let kind = kind.map_or_else(|| "of an unknown kind".to_owned(), |kind| format!("of kind {kind:?}"));
+        let begin = key.iter().take(shown).fold(String::new(), |begin, byte| format!("{begin}{byte:02x}"));
+        Self::Unreadable { which: format!("{kind}, whose key of {} bytes begins with {begin},", key.len()), cause }
+    }
 }
 
 /// What records can be read from.
@@ -94,8 +120,9 @@ pub(super) trait Records {
 
     /// The record of this kind and name.
     fn get<R: DeserializeOwned>(&self, kind: Kind, name: &[u8]) -> Result<Option<R>, Fault> {
-        let bytes = self.bytes(&kind.key(name))?;
-        Ok(bytes.as_deref().map(codec::decode).transpose()?)
+        let key = kind.key(name);
+        let bytes = self.bytes(&key)?;
+        bytes.as_deref().map(codec::decode).transpose().map_err(|cause| Fault::unreadable(&key, cause))
     }
 }
 
