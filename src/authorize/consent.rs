@@ -79,8 +79,7 @@ impl RememberedConsent {
         // out, it is another question.
         let is_something_left = terms.scope.is_empty() || !terms.scope.is_subset_of(&self.left_out);
         let is_answer = self.is_live(now)
-            && valid_from.is_none_or(|valid_from| self.given_at > valid_from)
-            && self.binding == binding(request, subject)
+            && self.is_of(request, subject, valid_from)
             && terms.scope.tokens().all(|token| self.scope.contains(token) || left_out.contains(token))
             && is_something_left
             && left_out.is_subset_of(&request.optional_scope())
@@ -88,13 +87,21 @@ impl RememberedConsent {
         is_answer.then_some(left_out)
     }
 
+    /// Whether it is this person's about this client and way back, and was not ended since.
+    fn is_of(&self, request: &AuthorizationRequest, subject: &str, valid_from: Option<Timestamp>) -> bool {
+        valid_from.is_none_or(|valid_from| self.given_at > valid_from) && self.binding == binding(request, subject)
+    }
+
     fn is_live(&self, now: Timestamp) -> bool {
         now.since(self.given_at) <= LONGEST_CONSENT
     }
 
-    /// Whether this one, which is younger, stands for `other`: nothing of it is lost, or some of it was left out now.
+    /// Whether this one, which is younger, stands for `other`: nothing of it is lost, or the person has changed their mind
+    /// about some of it.
     fn replaces(&self, other: &Self) -> bool {
-        self.binding == other.binding && (self.includes(other) || !other.scope.intersection(&self.left_out).is_empty())
+        let is_now = |one: &Scope, other: &Scope| !one.intersection(other).is_empty();
+        let is_other_mind = is_now(&self.left_out, &other.scope) || is_now(&self.scope, &other.left_out);
+        self.binding == other.binding && (self.includes(other) || is_other_mind)
     }
 
     /// Whether nothing of `other` is lost when this one stands for it.
@@ -127,6 +134,21 @@ impl RememberedConsents {
     ) -> Option<Scope> {
         // The latest answer counts.
         self.0.iter().find_map(|consent| consent.covers(request, subject, valid_from, now))
+    }
+
+    /// Whether the person `subject` left out some of what a request asks for, and may still: so they must be asked.
+    pub fn was_left_out(
+        &self,
+        request: &AuthorizationRequest,
+        subject: &str,
+        valid_from: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        let optional = request.optional_scope();
+        let is_left_out = |consent: &RememberedConsent| !consent.left_out.intersection(&optional).is_empty();
+        let mut own =
+            self.0.iter().filter(|consent| consent.is_live(now) && consent.is_of(request, subject, valid_from));
+        own.any(is_left_out)
     }
 
     /// Adds a consent that was just given. What it replaces and what has ended goes, then the oldest until all fit. One

@@ -121,7 +121,10 @@ fn without_asking(
     }
     let remembered = evidence.remembered.cover(request, &session.subject, evidence.valid_from, now);
     // What a person once left out stays so, also where they need not be asked.
-    remembered.or_else(|| (!request.client().authorization.require_consent).then(Scope::empty))
+    remembered.or_else(|| {
+        let was_refused = || evidence.remembered.was_left_out(request, &session.subject, evidence.valid_from, now);
+        (!request.client().authorization.require_consent && !was_refused()).then(Scope::empty)
+    })
 }
 
 #[cfg(test)]

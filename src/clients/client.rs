@@ -34,6 +34,9 @@ const LONGEST_CLIENT_ID: usize = 255;
 /// The shortest lifetime of an access token: `expires_in` counts whole seconds.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
 
+/// How much of its scope may be optional: each has a box in a form, and a form has 64 parameters at most.
+const MOST_OPTIONAL: usize = 48;
+
 /// How many secrets of one client may be live at once: the old one and the new one.
 const MOST_SECRETS: usize = 2;
 
@@ -183,6 +186,9 @@ pub enum InvalidClient {
     /// `optional_scope` has more than `scope`.
     #[error("optional_scope has more than scope")]
     OptionalScope,
+    /// `optional_scope` has more than a form can carry.
+    #[error("optional_scope has more than {MOST_OPTIONAL} parts, which no form can carry: let some be fixed")]
+    TooMuchOptional,
     /// `color` is none.
     #[error("color {0}")]
     Color(#[from] InvalidColor),
@@ -233,6 +239,9 @@ impl Client {
         let optional_scope = self::scope("optional_scope", metadata.optional_scope.as_deref().unwrap_or_default())?;
         if !optional_scope.is_subset_of(&scope) {
             return Err(InvalidClient::OptionalScope);
+        }
+        if optional_scope.tokens().count() > MOST_OPTIONAL {
+            return Err(InvalidClient::TooMuchOptional);
         }
         if metadata.access_token_lifetime.is_some_and(|lifetime| lifetime < SHORTEST_LIFETIME) {
             return Err(InvalidClient::ShortLifetime);

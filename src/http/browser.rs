@@ -15,6 +15,7 @@ use crate::authorize::code::AuthorizationCode;
 use crate::authorize::consent::{LONGEST_CONSENT, RememberedConsent, RememberedConsents};
 use crate::authorize::interaction::{Evidence, Interaction, InteractionRefused, decide};
 use crate::authorize::pending::{PENDING_LIFETIME, PendingRequest};
+use crate::authorize::prompt::Prompt;
 use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
 use crate::authorize::response::{Answer, AuthorizationResponse, Delivery, ReturnAddress};
 use crate::clients::Client;
@@ -135,6 +136,9 @@ impl<'a> Step<'a> {
             Interaction::Issue(session, left_out_before) => {
                 let less = request.without(left_out.unwrap_or(&left_out_before), self.live.registrations());
                 let Some(granted) = less else {
+                    if request.terms().prompt == Prompt::Silent {
+                        return self.refuse(request.to().clone(), &InteractionRefused::ConsentRequired.into());
+                    }
                     let left_out = left_out.unwrap_or(&left_out_before);
                     return self.show_consent(request, session, Some(left_out), Some(Message::ConsentNoneLeft)).await;
                 };
@@ -192,24 +196,26 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Asks the person of `session` what somebody was asked in another session of this browser. Nothing is given before
-    /// they have answered, whatever they have consented to before.
+    /// Asks the person of `session`, and says why where it is not for the first time. Nothing is given before they have
+    /// answered, whatever they have consented to before.
     pub(super) async fn ask_again(
         &self,
         request: &AuthorizationRequest,
         session: &Session,
         valid_from: Option<Timestamp>,
+        problem: Option<Message>,
     ) -> HttpResponse {
         let remembered = RememberedConsents::default();
         let evidence =
             Evidence { session: Some(session), valid_from, remembered: &remembered, is_consent_given: false };
         match decide(request, &evidence, self.now) {
             Interaction::ShowLogin => {
-                self.show_login(request, Some(LoginFailure::asked_again("", Message::LoginAgain)))
+                let failed = problem.map(|_| LoginFailure::asked_again("", Message::LoginAgain));
+                self.show_login(request, failed)
             }
             Interaction::Refuse(reason) => self.refuse(request.to().clone(), &reason.into()),
             Interaction::ShowConsent(session) | Interaction::Issue(session, _) => {
-                self.show_consent(request, session, None, Some(Message::ConsentOtherSession)).await
+                self.show_consent(request, session, None, problem).await
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Consent: the page with the question, and its form that comes back, with a yes, a no, or "that is not me".
 //!
 //! The page has an address of its own, which holds the sealed request and nothing else: to open it is what it is to come
-//! from the client, and gives nothing. The form is bound to the session of whoever was asked. When it comes in another
+//! from the client, and gives nothing: whoever opens it, perhaps out of the history, is asked, whatever was allowed before. The form is bound to the session of whoever was asked. When it comes in another
 //! one, for the browser has signed in again since, nothing is allowed: the person of that session is asked.
 
 use actix_web::web::{Data, Payload};
@@ -35,7 +35,8 @@ pub(super) async fn ask(request: HttpRequest, state: Data<State>) -> HttpRespons
     };
     tracing::Span::current().record("client.id", asked.client().id.as_str());
     match step.session().await {
-        Ok((session, valid_from)) => step.proceed(&asked, session.as_ref(), valid_from, None).await,
+        Ok((Some(session), valid_from)) => step.ask_again(&asked, &session, valid_from, None).await,
+        Ok((None, valid_from)) => step.proceed(&asked, None, valid_from, None).await,
         Err(unavailable) => step.refuse(asked.to().clone(), &unavailable),
     }
 }
@@ -69,7 +70,7 @@ pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<Sta
     let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
     if let Err(other) = step.check_csrf(csrf, session.sid.as_bytes(), sealed, FormAction::Consent) {
         tracing::info!(error.cause = %other.cause, "a consent of another session: the person is asked again");
-        return step.ask_again(&asked, &session, valid_from).await;
+        return step.ask_again(&asked, &session, valid_from, Some(Message::ConsentOtherSession)).await;
     }
     match parameters.optional("decision") {
         Some("allow") => {

@@ -28,6 +28,12 @@ use super::pages::Message;
 use super::state::State;
 use super::{form, network};
 
+/// `GET /login`: somebody opens the address that stands in the browser after a wrong password. It has no request in it.
+pub(super) async fn open(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    let live = state.live_for_long();
+    Step::new(&request, &state, &live).show_error(&stale_form().because("the login page was opened by its address"))
+}
+
 /// `POST /login`.
 pub(super) async fn login(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
     let body = match form::read(&request, body).await {

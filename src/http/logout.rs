@@ -35,7 +35,10 @@ pub(super) async fn logout(request: HttpRequest, body: Payload, state: Data<Stat
     match end(&step, &body).await {
         Ok(()) => {
             let mut response = signed_out(&step).finish();
-            add(&mut response, &step.cookies().remove(CookieKind::Session));
+            // With the mark, no login form of this browser is good any more, in whoever's history it is.
+            for kind in [CookieKind::Session, CookieKind::Browser] {
+                add(&mut response, &step.cookies().remove(kind));
+            }
             response
         }
         Err(error) => step.show_error(&error),

@@ -60,7 +60,11 @@ pub fn public_routes(issuer: &Issuer) -> impl FnOnce(&mut ServiceConfig) + use<>
                     .route(web::get().to(authorize::get))
                     .route(web::post().to(authorize::post)),
             )
-            .service(post(&format!("{path}{}", endpoint::LOGIN)).route(web::post().to(login::login)))
+            .service(
+                resource(&format!("{path}{}", endpoint::LOGIN), "GET, POST")
+                    .route(web::get().to(login::open))
+                    .route(web::post().to(login::login)),
+            )
             .service(
                 resource(&format!("{path}{}", endpoint::CONSENT), "GET, POST")
                     .route(web::get().to(consent::ask))

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::harness::browser::Browser;
-use crate::harness::people::{ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, WEB, people, with_bob, with_client};
+use crate::harness::people::{
+    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, PASSWORD, TRUSTED, WEB, people, with_bob, with_client,
+};
 use crate::harness::requests::{Parameters, ask_of_trusted, ask_of_web, redemption, refresh};
 use crate::harness::{Answer, TestServer, claims};
 
@@ -168,4 +170,47 @@ async fn a_store_that_is_away_signs_nobody_out() {
     server.lose_store().await;
     let answer = browser.submit(&form).await;
     assert_eq!((answer.status.as_u16(), answer.cookies().len()), (503, 0));
+}
+
+#[tokio::test]
+async fn a_later_yes_is_not_undone_by_an_earlier_no() {
+    let server = TestServer::start(&with_optional("write"));
+    let mut browser = server.browser();
+    let consent = consent_page(&mut browser, &ask_for_both()).await;
+    browser.submit(&consent.form().without("scope:write").press("allow")).await.code();
+    server.advance(SECOND);
+    let alone = browser.authorize(&ask_of_web().with("scope", "write")).await;
+    browser.allow(&alone).await.code();
+    server.advance(SECOND);
+    assert!(browser.authorize(&ask_for_both()).await.is_consent(), "which of the two holds for both is asked");
+}
+
+#[tokio::test]
+async fn what_was_left_out_is_asked_again_of_a_client_that_need_not_ask() {
+    let server = TestServer::start(&with_client(&people(), TRUSTED, "optional_scope = \"write\""));
+    let mut browser = server.browser();
+    let ask = |scope| ask_of_trusted().with("scope", scope);
+    let consent = consent_page(&mut browser, &ask("read write").with("prompt", "consent")).await;
+    browser.submit(&consent.form().without("scope:write").press("allow")).await.code();
+    server.advance(SECOND);
+    assert!(browser.authorize(&ask("read")).await.code().starts_with("jsc_"), "what was allowed needs no question");
+    assert!(browser.authorize(&ask("write")).await.is_consent());
+    let silent = ask("write").with("prompt", "none");
+    browser.authorize(&silent).await.assert_sent_back(&server, &silent, "consent_required");
+}
+
+#[tokio::test]
+async fn the_address_of_the_consent_page_gives_nothing_without_an_answer() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    let login = browser.authorize(&ask_of_web().with("prompt", "login")).await;
+    let form = login.form().fill("username", ALICE).fill("password", PASSWORD);
+    let address = browser.submit_once(&form).await.location();
+    let path = format!("{}?{}", address.path(), address.query().expect("the request"));
+    let consent = browser.get(&path).await;
+    browser.allow(&consent).await.code();
+    server.advance(SECOND);
+    assert!(browser.authorize(&ask_of_web()).await.code().starts_with("jsc_"), "the answer is remembered");
+    assert!(browser.get(&path).await.is_consent(), "out of the history it is asked all the same");
+    assert!(server.browser().get(&path).await.is_login(), "and elsewhere for the password first");
 }

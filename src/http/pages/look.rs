@@ -40,6 +40,8 @@ pub(super) struct Look {
 impl Look {
     /// The look of a stylesheet with these colours.
     pub(super) fn new(style: &str, key: LookKey) -> Self {
+        // What a browser hashes has the line ends of the HTML standard (§13.2.3.5), whichever the file has.
+        let style = style.replace("\r\n", "\n").replace('\r', "\n");
         let style = format!("{}\n{}", style.trim_end(), colors(key.color.unwrap_or(ACCENT)));
         let images = if key.has_logo { " img-src 'self';" } else { "" };
         let policy = |script: &str| {

@@ -98,13 +98,13 @@ fn samples() -> Vec<Sample> {
     let of_consent =
         [&of_decision[..], &["sample-permission", "sample-choice", "name=\"scope:sample\"", "sample-resource"]]
             .concat();
-    let of_post = [&form[..], &["name=\"sample-name\" value=\"sample-value\""]].concat();
+    let of_post = [&form[..], &["name=\"sample-name\" value=\"sample-value"]].concat();
     let of_logout = [&form[..], &["name=\"csrf\" value=\"sample-csrf\""]].concat();
     let message = |error_id| MessagePage { title: Message::ErrorTitle, text: Message::ErrorOther, error_id };
     let post = FormPostPage {
         action: "sample-action",
         redirect_host: "sample-host",
-        fields: vec![PostedField { name: "sample-name", value: "sample-value" }],
+        fields: vec![PostedField { name: "sample-name", value: "sample-value<sample-tag>" }],
     };
     let late =
         |fields| WayBackPage { client_name: name, redirect_host: "sample-host", action: "sample-action", fields };
@@ -117,7 +117,7 @@ fn samples() -> Vec<Sample> {
         Sample::new(FormPostPage::TEMPLATE, &post, &of_post),
         Sample::new(
             WayBackPage::TEMPLATE,
-            &late(vec![PostedField { name: "sample-name", value: "sample-value" }]),
+            &late(vec![PostedField { name: "sample-name", value: "sample-value<sample-tag>" }]),
             &of_post,
         ),
         Sample::new(

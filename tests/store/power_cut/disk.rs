@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Component, Path};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::recording::{Event, What};
 
@@ -39,7 +39,7 @@ struct Change {
 
 #[derive(Clone)]
 enum To {
-    Bytes { at: usize, bytes: Rc<[u8]> },
+    Bytes { at: usize, bytes: Arc<[u8]> },
     Length(usize),
 }
 

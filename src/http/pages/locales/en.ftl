@@ -70,7 +70,7 @@ back-submit = Continue
 
 late-title = This took too long
 # $client (text): the name of the application to go back to.
-late-text = The page lay open for more than half an hour, so nothing was done. Go back to { $client } and start again.
+late-text = The page lay open for more than half an hour, so nothing more was done. Go back to { $client } and start again.
 late-back = Back to { $client }
 
 ## Sign out

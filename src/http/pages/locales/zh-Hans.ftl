@@ -47,7 +47,7 @@ back-submit = 继续
 ## 等待时间过长的请求
 
 late-title = 等待时间过长
-late-text = 此页面打开超过半小时，因此未执行任何操作。请返回“{ $client }”重新开始。
+late-text = 此页面打开超过半小时，因此未再执行任何操作。请返回“{ $client }”重新开始。
 late-back = 返回“{ $client }”
 
 ## 退出登录
