@@ -122,7 +122,7 @@ impl WebDriver {
         self.post("/window", json!({ "handle": tab })).await;
     }
 
-    /// The first element that an XPath expression finds; it is waited for as long as the session's implicit wait says.
+    /// The first element that an `XPath` expression finds; it is waited for as long as the session's implicit wait says.
     pub(crate) async fn find(&self, xpath: &str) -> Element {
         let body = json!({ "using": "xpath", "value": xpath });
         match self.command(Method::POST, "/element", Some(body)).await {
@@ -214,7 +214,7 @@ impl WebDriver {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// A command of the browser's own protocol, Chrome DevTools.
+    /// A command of the browser's own protocol, that of its developer tools.
     pub(crate) async fn cdp(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
     }
