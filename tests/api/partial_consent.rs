@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::harness::browser::Browser;
 use crate::harness::people::{
-    ALICE, ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, TRUSTED, WEB, people, with_bob, with_client,
+    ALICES_SUBJECT, BOB, BOBS_PASSWORD, BOBS_SUBJECT, TRUSTED, WEB, people, with_bob, with_client,
 };
 use crate::harness::requests::{Parameters, ask_of_trusted, ask_of_web, redemption, refresh};
 use crate::harness::{Answer, TestServer, claims};
