@@ -373,6 +373,14 @@ fn where_the_folder_is_read_only_the_block_is_printed() {
 }
 
 #[tokio::test]
+async fn a_key_whose_name_begins_with_a_hyphen_can_be_killed() {
+    let server = server(&machine());
+    let outcome = keys(&server.site, &["kill", "-3VRahDXn5HoeYpbm7h7_E7eRC6nRlV7X79EapULXac", "--yes"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("-3VRahDXn5"), "there is none, and it is named: {}", outcome.stderr);
+}
+
+#[tokio::test]
 async fn the_commands_of_the_documentation_work_as_they_are_written() {
     let server = server(&machine());
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/keys.md")).expect("the documentation");

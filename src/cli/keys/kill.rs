@@ -23,6 +23,8 @@ use super::change::{LOAD_IT, NewKey, Which, lock, times_to_write};
 )]
 pub(in crate::cli) struct Kill {
     /// The key: its kid (of a sealing key its id), or its file.
+    // One in 64 names begins with a hyphen, for they are base64url.
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     /// Do it.
     #[arg(long)]
