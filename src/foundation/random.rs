@@ -21,7 +21,7 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     out
 }
 
-/// The random source of the operating system, asked for [`RESERVE`] bytes at a time: each thread keeps what nobody has
+/// The random source of the operating system, asked for 512 bytes at a time: each thread keeps what nobody has
 /// taken yet, for a call of the system takes longer than most of what the bytes are for. What was taken is wiped.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsRandom;
