@@ -170,7 +170,8 @@ impl Bench<'_> {
             };
             let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
             let machine = || Load { connections, ..Load::post(format!("{issuer}/token"), &body, Some(&basic())) };
-            match self.peers.remove("ES256").filter(|_| connections == 64) {
+            let peer = if connections == 64 { self.peers.remove("ES256") } else { None };
+            match peer {
                 Some(peer) => {
                     let load = || {
                         let tokens = peer.refresh_tokens(2 * connections);
