@@ -519,6 +519,12 @@ mod tests {
         let optional = Client::new(ClientMetadata { optional_scope: Some("write".to_owned()), ..machine() });
         assert_eq!(optional.expect("sound").optional_scope.to_string(), "write");
         assert!(Client::new(machine()).expect("sound").optional_scope.is_empty());
+        let many = |count| (0..count).map(|number| format!("s{number}")).collect::<Vec<_>>().join(" ");
+        let with = |count| move |m: &mut ClientMetadata| (m.scope, m.optional_scope) = (many(count), Some(many(count)));
+        assert_eq!(refusal(with(MOST_OPTIONAL + 1)), InvalidClient::TooMuchOptional);
+        let mut most = machine();
+        with(MOST_OPTIONAL)(&mut most);
+        Client::new(most).expect("as much as a form carries");
     }
 
     #[test]

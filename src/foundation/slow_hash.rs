@@ -4,7 +4,7 @@
 //! how many of those places one network holds. What finds no place is told [`Busy`] at once: no line is without an end.
 //!
 //! There are two lines. Whoever is known to be welcome stands in one with places of its own, and comes first: before it
-//! lies at most the hash that runs. So who floods the common line keeps nobody waiting in the other. Beside it nothing
+//! lie at most the hashes that run, and as many that were about to. So who floods the common line keeps nobody waiting in the other. Beside it nothing
 //! more runs at once, and where the line of the known is full they stand in the common one like everybody.
 
 use std::collections::HashMap;

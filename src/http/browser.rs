@@ -230,7 +230,7 @@ impl<'a> Step<'a> {
         is_short.then(|| self.redirect(format!("{consent}?{REQUEST_FIELD}={sealed}")))
     }
 
-    /// What comes next for the person of `session`, with nothing but what they did before.
+    /// Whether the person of `session` must be asked, by what they did before.
     pub(super) fn must_ask(
         &self,
         request: &AuthorizationRequest,
@@ -279,7 +279,7 @@ impl<'a> Step<'a> {
         let hint = request.terms().login_hint.as_deref();
         let page = LoginPage {
             action: &self.live.issuer.endpoint(endpoint::LOGIN),
-            client_name: client_name(request),
+            client_name: client_name(request.client()),
             redirect_host: request.to().target.host_to_show(),
             request: &sealed,
             csrf: &csrf,
@@ -309,7 +309,7 @@ impl<'a> Step<'a> {
         let appearance = &request.client().appearance;
         let page = ConsentPage {
             action: &self.live.issuer.endpoint(endpoint::CONSENT),
-            client_name: client_name(request),
+            client_name: client_name(request.client()),
             redirect_host: request.to().target.host_to_show(),
             user: user.as_deref(),
             permissions: fixed.map(|token| self.describe(token, scene.tag())).collect(),
@@ -367,7 +367,7 @@ impl<'a> Step<'a> {
             Delivery::Form { action, fields } => (action.to_owned(), fields),
         };
         let page = WayBackPage {
-            client_name: client.name.as_deref().unwrap_or(client.id.as_str()),
+            client_name: client_name(client),
             redirect_host: response.to.target.host_to_show(),
             action: &action,
             fields: fields.iter().map(|(name, value)| PostedField { name, value }).collect(),
@@ -544,7 +544,6 @@ pub(super) fn is_from_elsewhere(step: &Step<'_>) -> bool {
     text("origin").is_some_and(|origin| origin != "null" && origin != step.live.issuer.origin())
 }
 
-fn client_name(request: &AuthorizationRequest) -> &str {
-    let client = request.client();
+fn client_name(client: &Client) -> &str {
     client.name.as_deref().unwrap_or(client.id.as_str())
 }

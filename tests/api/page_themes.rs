@@ -144,7 +144,13 @@ async fn a_template_that_fails_while_somebody_waits_is_replaced_by_ours_whole_an
 fn a_theme_that_would_break_a_page_is_refused_with_its_file_and_line() {
     let login = include_str!("../../src/http/pages/login.html");
     let consent = include_str!("../../src/http/pages/consent.html");
+    let [post, late] =
+        [include_str!("../../src/http/pages/form_post.html"), include_str!("../../src/http/pages/way_back.html")];
+    // `state` is among those values, which anybody may choose.
+    let unescaped = |template: &str| template.replace("{{ field.value }}", "{{ field.value|safe }}");
     for (file, content, expected) in [
+        ("theme/form_post.html", unescaped(post), "unescaped"),
+        ("theme/way_back.html", unescaped(late), "unescaped"),
         ("theme/login.html", "{% extends \"frame.html\" %}\n\n{% if %}".to_owned(), "theme/login.html:3: "),
         ("theme/login.html", login.replace("{{ csrf }}", ""), "lacks name=\"csrf\" value=\"sample-csrf\""),
         ("theme/login.html", login.replace("{{ username }}", "{{ username|safe }}"), "unescaped"),

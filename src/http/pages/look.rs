@@ -118,6 +118,13 @@ mod tests {
     }
 
     #[test]
+    fn the_line_ends_of_a_file_make_no_difference_for_a_browser_has_its_own() {
+        let key = LookKey { color: None, has_logo: false };
+        let [unix, windows, old] = ["a{}\nb{}", "a{}\r\nb{}", "a{}\rb{}"].map(|style| Look::new(style, key).policy);
+        assert_eq!((&windows, &old), (&unix, &unix));
+    }
+
+    #[test]
     fn a_button_of_any_colour_can_be_seen_and_read() {
         for text in ["#ffffff", "#000000", "#ffe600", "#1e2126", "#777777", "#1a56b0", "#c8102e", "#00ff88"] {
             let accent = Color::parse(text).expect("a colour");
