@@ -63,13 +63,13 @@ fn open(file: &Path) -> io::Result<Box<dyn BufRead>> {
 fn say(imported: &Imported, origin: &Origin, settings: &Settings, now: Timestamp, revoke_all: bool) {
     let Imported { live_grants, dead_grants, ended_sessions, ended_subjects, shown_once, .. } = *imported;
     println!(
-        "Imported {} that {} and {} revoked or over, {} and {} that had ended, and {} that may not come again. {} \
+        "Imported {} that {} and {} revoked or over, {} that had ended, {} for a whole person, and {} that may not come again. {} \
          left out, for they are over.",
         counted(live_grants, "grant"),
         if live_grants == 1 { "is good" } else { "are good" },
         dead_grants,
         counted(ended_sessions, "session"),
-        counted(ended_subjects, "person's all"),
+        counted(ended_subjects, "end"),
         counted(shown_once, "assertion"),
         counted(imported.left_out, "record"),
     );
