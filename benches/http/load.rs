@@ -1,20 +1,54 @@
-//! One run of wrk against one server, pinned to its own core.
+//! One run of the load against one server, in a process of its own, pinned to its own core.
 
-use std::collections::BTreeMap;
-use std::process::Command;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::generator;
+
 /// What is asked, and of whom.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
-    /// The address.
-    pub(crate) url: String,
+    /// Where the server listens: an address and a port.
+    pub(crate) authority: String,
     /// How many connections wait for answers at once.
     pub(crate) connections: usize,
-    /// What `wrk.lua` reads, by its name there.
-    pub(crate) variables: BTreeMap<&'static str, String>,
+    /// What each of them asks.
+    pub(crate) asks: Asks,
+    /// How many requests come in a second, as if from people who know nothing of each other (a Poisson process); `None`:
+    /// each connection asks again as soon as it is answered.
+    pub(crate) arrivals: Option<f64>,
+}
+
+/// What a connection asks.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Asks {
+    /// Always the same.
+    Same(Request),
+    /// With one refresh token of a pool, into which the next one of the answer goes.
+    Refresh(Pool),
+    /// With one code of a pool, each once.
+    Redeem(Pool),
+    /// Of ten requests seven refresh, two are client credentials, one reads a document.
+    Mix { refresh: Pool, machine: Request, document: Request },
+}
+
+/// Tokens or codes that are waiting, with the request that carries one.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Pool {
+    /// `{}` stands for the token.
+    pub(crate) form: String,
+    pub(crate) tokens: Vec<String>,
+}
+
+/// A request that is always the same.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Request {
+    Get { path: String },
+    Post { path: String, authorization: Option<String>, form: String },
 }
 
 /// What one run found.
@@ -32,52 +66,44 @@ pub(crate) struct Run {
     pub(crate) max_us: u64,
     /// Answers with a status of 400 and more.
     pub(crate) refused: u64,
-    /// Requests without an answer.
-    pub(crate) failed: u64,
     /// Answers.
     pub(crate) requests: u64,
 }
 
 impl Load {
-    /// A form that is always the same.
-    pub(crate) fn post(url: String, body: &str, authorization: Option<&str>) -> Self {
-        let mut variables = BTreeMap::from([("KIND", "fixed".to_owned()), ("BODY", body.to_owned())]);
-        if let Some(authorization) = authorization {
-            variables.insert("AUTH", authorization.to_owned());
-        }
-        Self { url, connections: CONNECTIONS, variables }
+    /// Asks the server of `issuer` from the usual number of connections.
+    pub(crate) fn new(issuer: &str, asks: Asks) -> Self {
+        let authority = issuer.strip_prefix("http://").expect("a server of this machine").to_owned();
+        Self { authority, connections: CONNECTIONS, asks, arrivals: None }
     }
 
-    /// A document.
-    pub(crate) fn get(url: String) -> Self {
-        let variables = BTreeMap::from([("KIND", "fixed".to_owned()), ("METHOD", "GET".to_owned())]);
-        Self { url, connections: CONNECTIONS, variables }
-    }
-
-    /// Runs it.
+    /// Runs it. `folder` is for what the process is told.
     ///
     /// # Panics
-    /// Where wrk is not there, or a request was refused or not answered: a figure of a server that fails is none.
-    pub(crate) fn run(&self, span: Duration, core: usize) -> Run {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/http/wrk.lua");
+    /// Where a request was refused or not answered: a figure of a server that fails is none.
+    pub(crate) fn run(&self, folder: &Path, span: Duration, core: usize) -> Run {
+        let plan = folder.join("load.json");
+        fs::write(&plan, serde_json::to_vec(self).expect("JSON")).expect("written");
         let output = Command::new("taskset")
-            .args(["-c", &core.to_string(), "wrk", "-t1", "-s", script])
-            .arg(format!("-c{}", self.connections))
-            .arg(format!("-d{}s", span.as_secs().max(1)))
-            .arg(&self.url)
-            .envs(&self.variables)
+            .args(["-c", &core.to_string()])
+            .arg(std::env::current_exe().expect("a program"))
+            .arg("load")
+            .arg(&plan)
+            .arg(span.as_millis().to_string())
+            .stderr(Stdio::inherit())
             .output()
-            .expect("taskset (util-linux) runs wrk");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let found = text.lines().find_map(|line| line.strip_prefix("RESULT "));
-        let found = found.unwrap_or_else(|| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            panic!("wrk told nothing; is it there (apt-get install wrk)? {said}{text}")
-        });
-        let run: Run = serde_json::from_str(found).expect("what wrk.lua writes");
-        assert!(run.refused == 0 && run.failed == 0 && run.requests > 0, "{}: {run:?}", self.url);
+            .expect("taskset (util-linux) runs it");
+        assert!(output.status.success(), "{}: the load ended early", self.authority);
+        let run: Run = serde_json::from_slice(&output.stdout).expect("what the load prints");
+        assert!(run.refused == 0 && run.requests > 0, "{}: {run:?}", self.authority);
         run
     }
+}
+
+/// The process: reads what it is told, asks, prints what it found.
+pub(crate) fn run_process(plan: &Path, span: Duration) -> std::io::Result<String> {
+    let load: Load = serde_json::from_slice(&fs::read(plan)?)?;
+    Ok(serde_json::to_string(&generator::run(load, span)?)?)
 }
 
 /// As many as in the figures that this is compared with.

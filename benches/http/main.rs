@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "what it finds is what it is for")]
 #![expect(clippy::disallowed_methods, reason = "measures spans on this machine")]
 
+mod generator;
 mod limit;
 mod load;
 mod peer;
@@ -73,12 +74,18 @@ enum Role {
     /// What this program starts beside the server.
     #[command(hide = true)]
     LimitServer { port: u16, answers: PathBuf },
+    /// What this program starts to ask.
+    #[command(hide = true)]
+    Load { plan: PathBuf, milliseconds: u64 },
 }
 
 fn main() {
     let command = Command::parse();
     match command.role {
         Some(Role::LimitServer { port, answers }) => limit::serve(port, &answers).expect("it serves"),
+        Some(Role::Load { plan, milliseconds }) => {
+            println!("{}", load::run_process(&plan, Duration::from_millis(milliseconds)).expect("it asks"));
+        }
         None => workloads::run(&command.plan),
     }
 }

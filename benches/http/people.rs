@@ -29,7 +29,7 @@ const AT_ONCE: usize = 32;
 /// A browser in which Alice is signed in.
 pub(crate) struct SignedIn {
     http: Client,
-    issuer: String,
+    pub(crate) issuer: String,
     session: String,
     runtime: tokio::runtime::Runtime,
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::limit::Answers;
-use super::load::{CONNECTIONS, Load, Run};
+use super::load::{Asks, Load, Pool, Request, Run};
 use super::peer::{Packages, Peer};
 use super::people::{SignedIn, redemption_form, refresh_form};
 use super::report::{Spread, Workload, print_head};
@@ -75,7 +76,7 @@ fn start_limit(plan: &Plan, folder: &Path, ours: &Jotsmith, people: &SignedIn) -
         ((*algorithm).to_owned(), input.to_owned())
     };
     let signing_inputs = ALGORITHMS.iter().map(input).collect();
-    let answers = Answers { signing_inputs, document: people.get(&key_set(ours)) };
+    let answers = Answers { signing_inputs, document: people.get(&format!("{}{KEY_SET}", ours.issuer)) };
     let file = folder.join("answers.json");
     fs::write(&file, serde_json::to_vec(&answers).expect("JSON")).expect("written");
     let (port, log) = (free_port(), folder.join("limit.log"));
@@ -90,9 +91,7 @@ fn resource(algorithm: &str) -> String {
     format!("https://{}.example.com/v1", algorithm.to_lowercase())
 }
 
-fn key_set(ours: &Jotsmith) -> String {
-    format!("{}/.well-known/jwks.json", ours.issuer)
-}
+const KEY_SET: &str = "/.well-known/jwks.json";
 
 fn basic() -> String {
     format!("Basic {}", STANDARD.encode(format!("machine:{SECRET}")))
@@ -108,9 +107,10 @@ impl Bench<'_> {
         if !self.is_wanted(name) {
             return;
         }
-        let run = |load: &Load, plan: &Plan| load.run(plan.span(), plan.load_core);
+        let folder = self.folder.path();
+        let run = |load: &Load, plan: &Plan| load.run(folder, plan.span(), plan.load_core);
         for (_, load) in servers {
-            let _warm: Run = load().run(std::time::Duration::from_secs(1), self.plan.load_core);
+            let _warm: Run = load().run(folder, Duration::from_secs(1), self.plan.load_core);
         }
         // Another one is first in each round: what lingers of one server does not always fall on the same neighbour.
         let round = |number: usize| {
@@ -129,12 +129,12 @@ impl Bench<'_> {
     fn client_credentials(&mut self) {
         for algorithm in ALGORITHMS {
             let name = format!("client-credentials {algorithm}");
-            let body = format!("grant_type=client_credentials&scope=read&resource={}", resource(algorithm));
-            let ours = Load::post(format!("{}/token", self.ours.issuer), &body, Some(&basic()));
-            let limit = Load::post(format!("{}/token/{algorithm}", self.limit), &body, Some(&basic()));
+            let form = format!("grant_type=client_credentials&scope=read&resource={}", resource(algorithm));
+            let ours = machine_load(&self.ours.issuer, "/token", &form);
+            let limit = machine_load(&self.limit, &format!("/token/{algorithm}"), &form);
             let peer = self.peers.get(algorithm).map(|peer| {
-                let body = "grant_type=client_credentials&scope=read";
-                Load::post(format!("{}/token", peer.issuer), body, Some(&basic()))
+                let form = "grant_type=client_credentials&scope=read";
+                machine_load(&peer.issuer, "/token", form)
             });
             let (ours, limit) = (|| ours.clone(), || limit.clone());
             match peer {
@@ -148,10 +148,9 @@ impl Bench<'_> {
     }
 
     fn documents(&mut self) {
-        let metadata = format!("{}/.well-known/oauth-authorization-server", self.ours.issuer);
-        for (name, url) in [("key set", key_set(&self.ours)), ("metadata", metadata)] {
-            let limit = Load::get(format!("{}/document", self.limit));
-            let ours = Load::get(url);
+        for (name, path) in [("key set", KEY_SET), ("metadata", "/.well-known/oauth-authorization-server")] {
+            let limit = Load::new(&self.limit, Asks::Same(Request::Get { path: "/document".to_owned() }));
+            let ours = Load::new(&self.ours.issuer, Asks::Same(Request::Get { path: path.to_owned() }));
             self.measure(name, &[("Jotsmith", &|| ours.clone()), ("limit", &|| limit.clone())]);
         }
     }
@@ -164,21 +163,15 @@ impl Bench<'_> {
                 continue;
             }
             let (people, issuer) = (SignedIn::at(&self.ours.issuer), self.ours.issuer.clone());
-            let folder = self.folder.path().to_owned();
-            let ours = || {
-                refresh_load(&folder, &issuer, connections, &people.refresh_tokens(2 * connections), &refresh_form())
-            };
-            let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
-            let machine = || Load { connections, ..Load::post(format!("{issuer}/token"), &body, Some(&basic())) };
+            let load = |issuer: &str, tokens| Load { connections, ..Load::new(issuer, Asks::Refresh(pool(tokens))) };
+            let ours = || load(&issuer, people.refresh_tokens(2 * connections));
+            let machine = || Load { connections, ..machine_load(&issuer, "/token", &machine_form()) };
             let peer = if connections == 64 { self.peers.remove("ES256") } else { None };
             match peer {
                 Some(peer) => {
-                    let load = || {
-                        let tokens = peer.refresh_tokens(2 * connections);
-                        refresh_load(&folder, &peer.issuer, connections, &tokens, &refresh_form())
-                    };
+                    let peers = || load(&peer.issuer, peer.refresh_tokens(2 * connections));
                     let servers: [(&str, &dyn Fn() -> Load); 3] =
-                        [("Jotsmith", &ours), ("credentials", &machine), ("oidc-provider", &load)];
+                        [("Jotsmith", &ours), ("credentials", &machine), ("oidc-provider", &peers)];
                     self.measure(&name, &servers);
                     self.peers.insert("ES256", peer);
                 }
@@ -193,16 +186,15 @@ impl Bench<'_> {
             return;
         }
         let people = SignedIn::at(&self.ours.issuer);
-        let url = format!("{}/token", self.ours.issuer);
-        let folder = self.folder.path().to_owned();
         // Codes are used once, so a run takes as many as it can: the shorter the better.
         let plan = Plan { seconds: 1, ..self.plan.clone() };
         let load = || {
-            let pool = pool(&folder, &people.codes(CODES_A_SECOND * usize::try_from(plan.seconds).unwrap_or(1)));
-            let variables = BTreeMap::from([("KIND", "codes".to_owned()), ("POOL", pool), ("FORM", redemption_form())]);
-            Load { url: url.clone(), connections: CONNECTIONS, variables }
+            let form = format!("grant_type=authorization_code&code={{}}{}", redemption_form());
+            let tokens = people.codes(CODES_A_SECOND * usize::try_from(plan.seconds).unwrap_or(1));
+            Load::new(&people.issuer, Asks::Redeem(Pool { form, tokens }))
         };
-        let rounds: Vec<_> = (0..plan.runs).map(|_| vec![load().run(plan.span(), plan.load_core)]).collect();
+        let folder = self.folder.path();
+        let rounds: Vec<_> = (0..plan.runs).map(|_| vec![load().run(folder, plan.span(), plan.load_core)]).collect();
         let workload = Workload::new(name, &["Jotsmith"], &rounds);
         workload.print();
         self.results.workloads.push(workload);
@@ -210,26 +202,24 @@ impl Bench<'_> {
 
     fn introspection(&mut self) {
         let token = self.people.machine_token(&resource("ES256"));
-        let body = format!("token={token}");
-        let load = Load::post(format!("{}/introspect", self.ours.issuer), &body, Some(&basic()));
+        let load = machine_load(&self.ours.issuer, "/introspect", &format!("token={token}"));
         self.measure("introspection ES256", &[("Jotsmith", &|| load.clone())]);
     }
 
-    /// Client credentials at half the rate of saturation: what a request takes that does not queue.
+    /// Client credentials at half the rate of saturation, coming by chance: what a request takes that seldom queues. Beside
+    /// it the limit server at half of its own.
     fn half_of_the_rate(&mut self) {
         let name = "client-credentials ES256, half the rate";
         if !self.is_wanted(name) {
             return;
         }
-        let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
-        let load = Load::post(format!("{}/token", self.ours.issuer), &body, Some(&basic()));
-        let full = load.run(self.plan.span(), self.plan.load_core);
-        let connections = 128;
-        #[expect(clippy::cast_precision_loss, reason = "few")]
-        let pause = 1000.0 * connections as f64 / (full.rate / 2.0);
-        let mut half = Load { connections, ..load };
-        half.variables.insert("PAUSE", format!("{pause}"));
-        self.measure(name, &[("Jotsmith", &|| half.clone())]);
+        let half = |issuer: &str, path: &str| {
+            let load = Load { connections: 64, ..machine_load(issuer, path, &machine_form()) };
+            let full = load.run(self.folder.path(), self.plan.span(), self.plan.load_core);
+            Load { arrivals: Some(full.rate / 2.0), ..load }
+        };
+        let (ours, limit) = (half(&self.ours.issuer, "/token"), half(&self.limit, "/token/ES256"));
+        self.measure(name, &[("Jotsmith", &|| ours.clone()), ("limit", &|| limit.clone())]);
     }
 
     fn many_clients(&mut self) {
@@ -240,10 +230,8 @@ impl Bench<'_> {
         let folder = self.folder.path().join("many");
         let many = Jotsmith::start(&folder, 100_000, self.plan.server_core);
         let few = Jotsmith::start(&self.folder.path().join("few"), 10, self.plan.server_core);
-        let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
-        let load = |server: &Jotsmith| Load::post(format!("{}/token", server.issuer), &body, Some(&basic()));
-        let (many, few) = (load(&many), (load(&few), few, many));
-        self.measure(name, &[("Jotsmith", &|| many.clone()), ("10 clients", &|| few.0.clone())]);
+        let load = |server: &Jotsmith| machine_load(&server.issuer, "/token", &machine_form());
+        self.measure(name, &[("Jotsmith", &|| load(&many)), ("10 clients", &|| load(&few))]);
     }
 
     /// Of ten requests seven refresh, two ask for client credentials, one reads the key set.
@@ -254,15 +242,13 @@ impl Bench<'_> {
         }
         let server = Jotsmith::start(&self.folder.path().join("mix"), 0, self.plan.server_core);
         let people = SignedIn::at(&server.issuer);
-        let folder = self.folder.path().to_owned();
         let load = || {
-            let mut load = refresh_load(&folder, &server.issuer, 64, &people.refresh_tokens(128), &refresh_form());
-            let body = format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"));
-            load.variables.insert("KIND", "mix".to_owned());
-            load.variables.insert("BODY", body);
-            load.variables.insert("MACHINE", basic());
-            load.variables.insert("DOCUMENT", "/.well-known/jwks.json".to_owned());
-            load
+            let mix = Asks::Mix {
+                refresh: pool(people.refresh_tokens(128)),
+                machine: machine_request("/token", &machine_form()),
+                document: Request::Get { path: KEY_SET.to_owned() },
+            };
+            Load { connections: 64, ..Load::new(&server.issuer, mix) }
         };
         self.measure(name, &[("Jotsmith", &load)]);
         self.results.process.insert("mix_mib", server.process.mebibytes("VmHWM:"));
@@ -311,14 +297,18 @@ fn is_plotted(name: &str) -> bool {
         || name == "refresh ES256, 64 connections"
 }
 
-fn refresh_load(folder: &Path, issuer: &str, connections: usize, tokens: &[String], form: &str) -> Load {
-    let variables =
-        BTreeMap::from([("KIND", "refresh".to_owned()), ("POOL", pool(folder, tokens)), ("FORM", form.to_owned())]);
-    Load { url: format!("{issuer}/token"), connections, variables }
+fn machine_form() -> String {
+    format!("grant_type=client_credentials&scope=read&resource={}", resource("ES256"))
 }
 
-fn pool(folder: &Path, lines: &[String]) -> String {
-    let file = folder.join("pool");
-    fs::write(&file, lines.join("\n") + "\n").expect("written");
-    file.to_str().expect("a path of ours").to_owned()
+fn machine_request(path: &str, form: &str) -> Request {
+    Request::Post { path: path.to_owned(), authorization: Some(basic()), form: form.to_owned() }
+}
+
+fn machine_load(issuer: &str, path: &str, form: &str) -> Load {
+    Load::new(issuer, Asks::Same(machine_request(path, form)))
+}
+
+fn pool(tokens: Vec<String>) -> Pool {
+    Pool { form: format!("grant_type=refresh_token&refresh_token={{}}{}", refresh_form()), tokens }
 }
