@@ -1,11 +1,11 @@
-//! What the metrics of a request cost: the same endpoint, which does nothing, with and without them.
+//! What stands around every request costs: the same endpoint, which does nothing, with and without them.
 //!
 //! See `README.md` beside this file.
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, test, web};
 use criterion::{Criterion, criterion_group, criterion_main};
-use jotsmith::http::measure_request;
+use jotsmith::http::accompany;
 use jotsmith::telemetry;
 
 async fn nothing() -> HttpResponse {
@@ -21,7 +21,7 @@ fn measure(criterion: &mut Criterion) {
         bencher
             .iter(|| system.block_on(test::call_service(&plain, test::TestRequest::get().uri("/token").to_request())));
     });
-    let app = App::new().route("/token", web::get().to(nothing)).wrap(from_fn(measure_request));
+    let app = App::new().route("/token", web::get().to(nothing)).wrap(from_fn(accompany));
     let measured = system.block_on(test::init_service(app));
     group.bench_function("with metrics", |bencher| {
         bencher.iter(|| {

@@ -25,6 +25,12 @@ use super::secret_hash::{ClientSecretHash, InvalidSecretHash};
 #[serde(transparent)]
 pub struct ClientId(Arc<str>);
 
+impl From<&ClientId> for Arc<str> {
+    fn from(client_id: &ClientId) -> Self {
+        Self::clone(&client_id.0)
+    }
+}
+
 /// The name of the method of [`AuthenticationMethod::PrivateKeyJwt`].
 const PRIVATE_KEY_JWT: &str = "private_key_jwt";
 

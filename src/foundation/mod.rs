@@ -24,6 +24,8 @@ pub mod password_hash;
 #[cfg(feature = "server")]
 pub mod random;
 #[cfg(feature = "server")]
+pub mod request_scope;
+#[cfg(feature = "server")]
 pub mod sealing;
 #[cfg(feature = "server")]
 pub mod secret;

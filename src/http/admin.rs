@@ -19,6 +19,7 @@ use url::{Host, Url};
 use crate::foundation::base64url;
 use crate::foundation::clock::Timestamp;
 use crate::foundation::random::{self, Random};
+use crate::foundation::request_scope::note_client;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::jws::{Expectation, JwsRefused};
 use crate::keys::token_type::TokenType;
@@ -129,7 +130,7 @@ pub(super) fn admit(request: &HttpRequest, live: &Live, now: Timestamp) -> Resul
     if !claims.scope.split(' ').any(|token| token == live.admin_scope) {
         return Err(Denied::NoScope);
     }
-    tracing::Span::current().record("client.id", &*claims.client_id);
+    note_client(claims.client_id.as_str().into());
     Ok(claims.client_id)
 }
 

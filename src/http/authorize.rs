@@ -4,6 +4,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::authorize::request::AuthorizationRequest;
+use crate::foundation::request_scope::note_client;
 
 use super::browser::{Step, show_refusal};
 use super::form;
@@ -29,7 +30,7 @@ async fn authorize(request: &HttpRequest, encoded: &[u8], state: &State) -> Http
         Ok(asked) => asked,
         Err(error) => return step.fail(error),
     };
-    tracing::Span::current().record("client.id", asked.client().id.as_str());
+    note_client((&asked.client().id).into());
     match step.session().await {
         Ok((session, valid_from)) => step.proceed(&asked, session.as_ref(), valid_from, None).await,
         Err(unavailable) => step.refuse(asked.to().clone(), &unavailable),

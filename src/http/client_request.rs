@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use actix_web::web::Payload;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clients::authentication::{AuthenticatedClient, Authenticator};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::network::Network;
+use crate::foundation::request_scope::note_client;
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
 use crate::tokens::presented_token::TokenReader;
 
 use super::live::Live;
+use super::notes::Notes;
 use super::state::State;
 use super::{error_response, form, network, presented_credentials};
 
@@ -67,18 +69,21 @@ async fn open<'a>(request: &'a HttpRequest, body: &'a [u8], state: &'a State) ->
     let network = network::of(request, &live.trusted_proxies);
     let now = state.now();
     let presented = presented_credentials::read(request.headers(), &parameters)?;
-    // The name of a client that is there; anything else may be a secret in the wrong place.
-    if let Some(client) = live.clients.find(presented.client_id()) {
-        tracing::Span::current().record("client.id", client.id.as_str());
-    }
     let authenticator = Authenticator {
         registry: &live.clients,
         secrets: &live.secrets,
         assertions: &live.assertions,
         once: &*state.stores.once,
     };
-    let client = authenticator.authenticate(&presented, network, now).await?;
+    let client = authenticator.authenticate(&presented, network, now).await;
+    // The name of a client that is there; anything else may be a secret in the wrong place.
+    if let Some(client) =
+        client.as_deref().ok().or_else(|| live.clients.find(presented.client_id()).map(|client| &**client))
+    {
+        note_client((&client.id).into());
+    }
+    let client = client?;
     // For `cors`, which decides on whose pages may read the answer.
-    request.extensions_mut().insert(client.clone());
+    Notes::add(request, |notes| notes.client = Some(client.clone()));
     Ok(ClientRequest { http: request, client, parameters, live, network, state, now })
 }

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::authorize::interaction::InteractionRefused;
 use crate::authorize::request::AuthorizationRequest;
+use crate::foundation::request_scope::note_client;
 use crate::login::session::Session;
 use crate::protocol::parameters::Parameters;
 
@@ -33,7 +34,7 @@ pub(super) async fn ask(request: HttpRequest, state: Data<State>) -> HttpRespons
         Ok(asked) => asked,
         Err(error) => return step.fail(error),
     };
-    tracing::Span::current().record("client.id", asked.client().id.as_str());
+    note_client((&asked.client().id).into());
     match step.session().await {
         Ok((Some(session), valid_from)) => step.ask_again(&asked, &session, valid_from, None).await,
         Ok((None, valid_from)) => step.proceed(&asked, None, valid_from, None).await,
@@ -61,7 +62,7 @@ pub(super) async fn consent(request: HttpRequest, body: Payload, state: Data<Sta
         Ok(asked) => asked,
         Err(error) => return step.fail(error),
     };
-    tracing::Span::current().record("client.id", asked.client().id.as_str());
+    note_client((&asked.client().id).into());
     let (session, valid_from) = match step.session().await {
         Ok((Some(session), valid_from)) => (session, valid_from),
         Ok((None, _)) => return step.show_login(&asked, Some(LoginFailure::asked_again("", Message::LoginAgain))),

@@ -16,19 +16,15 @@
 //! Never `Access-Control-Allow-Credentials`: no answer depends on a cookie. This is a rule about reading. It keeps nobody
 //! from asking, which anybody may without a browser.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
 };
-use actix_web::middleware::Next;
 use actix_web::web::{self, Data};
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, Route};
+use actix_web::{HttpRequest, HttpResponse, Route};
 
-use crate::clients::authentication::AuthenticatedClient;
-
+use super::notes::Notes;
 use super::state::State;
 
 /// For how long a browser may remember a preflight, in seconds: two hours, the longest that Chromium takes.
@@ -44,41 +40,35 @@ const DOCUMENT_HEADERS: HeaderValue = HeaderValue::from_static("MCP-Protocol-Ver
 /// What a page may read of an answer beside its body: when to come back, and how to authenticate.
 const EXPOSED: HeaderValue = HeaderValue::from_static("Retry-After, WWW-Authenticate");
 
+/// Who may read an answer: [`for_clients`], [`for_anyone`], or nobody, which adds nothing.
+pub(super) type Share = fn(&HttpRequest, HttpResponse) -> HttpResponse;
+
 /// The route that answers preflights for an endpoint that clients POST to.
 pub(super) fn preflight_of_clients() -> Route {
-    preflight("POST", CLIENT_HEADERS)
+    preflight("POST", CLIENT_HEADERS, for_clients)
 }
 
 /// The route that answers preflights for a public document.
 pub(super) fn preflight_of_anyone() -> Route {
-    preflight("GET, HEAD", DOCUMENT_HEADERS)
+    preflight("GET, HEAD", DOCUMENT_HEADERS, for_anyone)
 }
 
-/// Lets the pages of clients read an endpoint's answers, each those of its own client.
-pub(super) async fn for_clients(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
-    let reader = reader(response.request());
+/// Lets the pages of clients read an endpoint's answer, each those of its own client.
+pub(super) fn for_clients(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
     let headers = response.headers_mut();
     // Always: a cache must not give one page what was answered to another.
     headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = reader {
+    if let Some(origin) = reader(request) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
-    Ok(response)
+    response
 }
 
 /// Lets every page read a document.
-pub(super) async fn for_anyone(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
+pub(super) fn for_anyone(_: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    Ok(response)
+    response
 }
 
 /// The origin that the request comes from, where it may read the answer.
@@ -86,25 +76,25 @@ fn reader(request: &HttpRequest) -> Option<HeaderValue> {
     let mut origins = request.headers().get_all(ORIGIN);
     let (Some(origin), None) = (origins.next(), origins.next()) else { return None };
     let text = origin.to_str().ok()?;
-    let may_read = match request.extensions().get::<AuthenticatedClient>() {
+    let may_read = match Notes::read(request, |notes| notes.client.clone()) {
         Some(client) => client.allowed_origins.iter().any(|allowed| **allowed == *text),
         None => request.app_data::<Data<State>>()?.live().clients.is_allowed_origin(text),
     };
     may_read.then(|| origin.clone())
 }
 
-/// Whether the origin may read anything is said by the wrapper that every answer goes through.
-fn preflight(methods: &'static str, headers: HeaderValue) -> Route {
+/// `share` says whether the origin may read anything.
+fn preflight(methods: &'static str, headers: HeaderValue, share: Share) -> Route {
     // Any other OPTIONS is a method that the endpoint does not take.
     let has = |header| guard::fn_guard(move |context| context.head().headers().contains_key(&header));
     web::method(actix_web::http::Method::OPTIONS)
         .guard(guard::All(has(ORIGIN)).and(has(ACCESS_CONTROL_REQUEST_METHOD)))
-        .to(move || {
+        .to(move |request: HttpRequest| {
             let mut response = HttpResponse::NoContent();
             response
                 .insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods))
                 .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, headers.clone()))
                 .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE));
-            std::future::ready(response.finish())
+            std::future::ready(share(&request, response.finish()))
         })
 }

@@ -13,7 +13,7 @@ use tracing_actix_web::RequestId;
 use crate::protocol::error::{ErrorCode, OAuthError};
 
 use super::headers::not_stored;
-use super::metrics;
+use super::notes::Notes;
 
 /// Why a request is refused before it is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(super) fn log(request: &HttpRequest, error: &OAuthError, status: StatusCode)
     } else {
         tracing::info!(error.id = %error_id, error.code = code, error.cause = cause, "request refused");
     }
-    metrics::note_error(request, error.code);
+    Notes::add(request, |notes| notes.error = Some(error.code));
     error_id
 }
 

@@ -4,6 +4,7 @@
 //! answer that breaks off has no last line, without which the file is refused.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
@@ -12,6 +13,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::foundation::clock::Timestamp;
+use crate::foundation::request_scope::{Entered, RequestScope};
 use crate::foundation::storage::{Export, Origin, StoreUnavailable};
 use crate::protocol::error::{ErrorCode, OAuthError};
 
@@ -45,6 +47,7 @@ pub(super) async fn export(request: HttpRequest, state: Data<State>) -> HttpResp
                 operator,
                 first,
                 state: Reading::Rests(export),
+                scope: RequestScope::current(),
             })
         }
         // Before anything was sent, so that it can be said.
@@ -72,6 +75,8 @@ struct Lines {
     operator: String,
     first: Option<Vec<u8>>,
     state: Reading,
+    /// What is logged of the file is about the request for it, which was answered before.
+    scope: Option<Rc<RequestScope>>,
 }
 
 enum Reading {
@@ -90,6 +95,7 @@ impl MessageBody for Lines {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let lines = self.get_mut();
+        let _entered = Entered::new(lines.scope.clone());
         if let Some(first) = lines.first.take() {
             return Poll::Ready(Some(Ok(first.into())));
         }
@@ -124,6 +130,7 @@ impl MessageBody for Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
+        let _entered = Entered::new(self.scope.take());
         let is_done = matches!(self.state, Reading::Done);
         count(if is_done { "done" } else { "failed" });
         if is_done {

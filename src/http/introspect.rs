@@ -1,6 +1,5 @@
 //! The introspection endpoint (RFC 7662 §2).
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -8,7 +7,7 @@ use crate::protocol::error::OAuthError;
 use crate::tokens::introspection::{IntrospectionPorts, IntrospectionRequest};
 
 use super::client_request::{self, ClientRequest};
-use super::headers::not_stored;
+use super::headers::json;
 use super::state::State;
 
 /// `POST /introspect`.
@@ -26,5 +25,5 @@ async fn respond(request: &ClientRequest<'_>) -> Result<HttpResponse, OAuthError
         resources: &request.live.resources,
     };
     let answer = asked.respond(&request.client, &ports, request.now).await?;
-    Ok(not_stored(StatusCode::OK).json(answer.into_body()))
+    Ok(json(&answer.into_body()))
 }

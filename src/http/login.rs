@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use zeroize::Zeroizing;
 
 use crate::authorize::request::AuthorizationRequest;
+use crate::foundation::request_scope::note_client;
 use crate::login::account::Account;
 use crate::login::known_browser::{KNOWN_FOR, KnownBrowser, Recognized};
 use crate::login::password::LoginRefused;
@@ -54,7 +55,7 @@ pub(super) async fn login(request: HttpRequest, body: Payload, state: Data<State
         Ok(asked) => asked,
         Err(error) => return step.fail(error),
     };
-    tracing::Span::current().record("client.id", asked.client().id.as_str());
+    note_client((&asked.client().id).into());
     let username = parameters.optional("username").unwrap_or_default();
     let csrf = parameters.optional(CSRF_FIELD).unwrap_or_default();
     let is_own =

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clients::{AuthenticationMethod, Client, ClientRegistry};
 use crate::grant_types::TokenRequest;
@@ -110,8 +110,8 @@ fn assertion_algorithms(clients: &ClientRegistry) -> Vec<&'static str> {
     algorithms.into_iter().map(Algorithm::as_str).collect()
 }
 
-/// `GET /.well-known/oauth-authorization-server`.
-pub(super) async fn metadata(state: Data<State>) -> HttpResponse {
+/// Answers with the document.
+pub(super) fn answer(_: &HttpRequest, state: &State) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")))

@@ -1,18 +1,15 @@
-//! `/metrics` on the admin port, in Prometheus' text format, and the middleware that counts requests.
+//! `/metrics` on the admin port, in Prometheus' text format, and the counts of requests.
 //!
 //! What rooms count is in the recorder of the process. What is so at this moment (keys, queues, the configuration) is
 //! looked at when it is asked for, so that nothing stays that is not so any more, such as a key that is gone.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpResponse};
 use metrics::{Counter, Histogram, counter, describe_gauge, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_process::Collector;
@@ -21,6 +18,7 @@ use crate::protocol::error::ErrorCode;
 use crate::protocol::grant_type::GrantType;
 
 use super::health::{self, Readiness};
+use super::notes::Notes;
 use super::state::{ReloadOutcome, State};
 
 /// The text format, in its last version before `OpenMetrics`.
@@ -33,92 +31,79 @@ const SECONDS: &str = "jotsmith_http_request_duration_seconds";
 const NO_ROUTE: &str = "other";
 const NO_GRANT_TYPE: &str = "none";
 
-/// What an endpoint tells the middleware: the grant type that was asked for.
-#[derive(Clone, Copy)]
-struct Asked(GrantType);
-
-/// What an endpoint tells the middleware: with which error it answered.
-#[derive(Clone, Copy)]
-struct Failed(ErrorCode);
-
-/// Notes the grant type that a request asks for.
-pub(super) fn note_grant_type(request: &HttpRequest, grant_type: GrantType) {
-    request.extensions_mut().insert(Asked(grant_type));
-}
-
-/// Notes the error that a request is answered with.
-pub(super) fn note_error(request: &HttpRequest, code: ErrorCode) {
-    request.extensions_mut().insert(Failed(code));
-}
-
 /// Where one kind of request is counted.
 struct Measures {
+    route: String,
+    grant_type: &'static str,
+    outcome: &'static str,
     requests: Counter,
     seconds: Histogram,
 }
 
 thread_local! {
-    /// What this thread has counted before, by route: the recorder is asked once for each, and no request waits
+    /// What this thread has counted before, roughly by how often: the recorder is asked once for each, and no request waits
     /// for a lock of it.
-    static KNOWN: RefCell<HashMap<String, OfRoute>> = RefCell::default();
+    static KNOWN: RefCell<Vec<Measures>> = RefCell::default();
 }
 
-/// By grant type and outcome.
-type OfRoute = HashMap<(&'static str, &'static str), Measures>;
+/// When a request came, to be measured from.
+#[expect(clippy::disallowed_methods, reason = "measures how long a request takes")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
 
-/// Counts every request, and measures how long it took.
-pub async fn measure_request(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let begun = now();
-    // The pattern and not the path, which may be anything.
-    let route = request.match_pattern();
-    let answered = next.call(request).await;
-    let (grant_type, outcome) = match &answered {
+/// Counts an answer of which nothing was noted.
+pub(super) fn count(route: &str, status: StatusCode, span: Duration) {
+    record(route, NO_GRANT_TYPE, outcome(status, None), span);
+}
+
+/// Counts an answer to a request for `route`, which took `span`.
+pub(super) fn count_noted<B>(route: Option<&str>, answered: &Result<ServiceResponse<B>, Error>, span: Duration) {
+    let (grant_type, outcome) = match answered {
         Ok(response) => {
-            let extensions = response.request().extensions();
-            let grant_type = extensions.get::<Asked>().map_or(NO_GRANT_TYPE, |asked| asked.0.as_str());
-            (grant_type, outcome(response.status(), extensions.get::<Failed>()))
+            let grant_type = Notes::read(response.request(), |notes| notes.grant_type);
+            let error = Notes::read(response.request(), |notes| notes.error);
+            (grant_type.map_or(NO_GRANT_TYPE, GrantType::as_str), outcome(response.status(), error))
         }
         Err(error) => (NO_GRANT_TYPE, outcome(error.as_response_error().status_code(), None)),
     };
-    count(route.as_deref().unwrap_or(NO_ROUTE), grant_type, outcome, begun.elapsed());
-    answered
+    record(route.unwrap_or(NO_ROUTE), grant_type, outcome, span);
 }
 
-fn outcome(status: StatusCode, failed: Option<&Failed>) -> &'static str {
-    match (status, failed) {
+fn outcome(status: StatusCode, error: Option<ErrorCode>) -> &'static str {
+    match (status, error) {
         (StatusCode::TOO_MANY_REQUESTS, _) => "throttled",
-        (_, Some(Failed(code))) => code.as_str(),
+        (_, Some(code)) => code.as_str(),
         (status, None) if status.is_client_error() => "refused",
         (status, None) if status.is_server_error() => "failed",
         _ => "ok",
     }
 }
 
-fn count(route: &str, grant_type: &'static str, outcome: &'static str, span: Duration) {
-    let record = |measures: &Measures| {
-        measures.requests.increment(1);
-        measures.seconds.record(span.as_secs_f64());
-    };
+fn record(route: &str, grant_type: &'static str, outcome: &'static str, span: Duration) {
     KNOWN.with_borrow_mut(|known| {
-        if let Some(measures) = known.get(route).and_then(|of_route| of_route.get(&(grant_type, outcome))) {
-            return record(measures);
-        }
-        let name = route.to_owned();
-        let measures = Measures {
-            requests: counter!(REQUESTS, "route" => name.clone(), "grant_type" => grant_type, "outcome" => outcome),
-            seconds: histogram!(SECONDS, "route" => name.clone(), "grant_type" => grant_type),
-        };
-        record(&measures);
-        known.entry(name).or_default().insert((grant_type, outcome), measures);
+        let is_same = |one: &Measures| one.route == route && one.grant_type == grant_type && one.outcome == outcome;
+        let at = known.iter().position(is_same).unwrap_or_else(|| {
+            known.push(Measures::new(route, grant_type, outcome));
+            known.len() - 1
+        });
+        known[at].requests.increment(1);
+        known[at].seconds.record(span.as_secs_f64());
+        known.swap(at, at.saturating_sub(1));
     });
 }
 
-#[expect(clippy::disallowed_methods, reason = "measures how long a request takes")]
-fn now() -> Instant {
-    Instant::now()
+impl Measures {
+    fn new(route: &str, grant_type: &'static str, outcome: &'static str) -> Self {
+        let route = route.to_owned();
+        Self {
+            requests: counter!(REQUESTS, "route" => route.clone(), "grant_type" => grant_type, "outcome" => outcome),
+            seconds: histogram!(SECONDS, "route" => route.clone(), "grant_type" => grant_type),
+            route,
+            grant_type,
+            outcome,
+        }
+    }
 }
 
 /// `GET /metrics`.

@@ -8,12 +8,14 @@ use crate::protocol::error::OAuthError;
 use crate::tokens::revocation::RevocationRequest;
 
 use super::client_request::{self, ClientRequest};
+use super::cors;
 use super::headers::not_stored;
 use super::state::State;
 
 /// `POST /revoke`.
 pub(super) async fn revoke(request: HttpRequest, body: Payload, state: Data<State>) -> HttpResponse {
-    client_request::answer(&request, body, &state, respond).await
+    let answer = client_request::answer(&request, body, &state, respond).await;
+    cors::for_clients(&request, answer)
 }
 
 /// RFC 7009 §2.2: 200 whatever became of the token, and the status says it all.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::web::Data;
+use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use tracing_actix_web::TracingLogger;
 
 use crate::config::ServerSettings;
 use crate::http::state::State;
-use crate::http::{admin_routes, measure_request, name_request, public_routes};
+use crate::http::{accompany, admin_routes, document_routes, public_routes};
 use crate::protocol::issuer::Issuer;
 use crate::telemetry::RootSpan;
 
@@ -49,12 +49,12 @@ pub(super) fn public(
 ) -> io::Result<Listening> {
     let (state, issuer, address) = (state.clone(), issuer.clone(), listener.local_addr()?);
     let app = move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(public_routes(&issuer))
-            .wrap(from_fn(name_request))
-            .wrap(from_fn(measure_request))
-            .wrap(TracingLogger::<RootSpan>::new())
+        App::new().app_data(state.clone()).configure(document_routes(&issuer)).service(
+            web::scope("")
+                .configure(public_routes(&issuer))
+                .wrap(from_fn(accompany))
+                .wrap(TracingLogger::<RootSpan>::new()),
+        )
     };
     let http = HttpServer::new(app)
         .workers(workers(settings.workers))
@@ -70,8 +70,7 @@ pub(super) fn admin(listener: TcpListener, state: &Data<State>) -> io::Result<Li
         App::new()
             .app_data(state.clone())
             .configure(admin_routes)
-            .wrap(from_fn(name_request))
-            .wrap(from_fn(measure_request))
+            .wrap(from_fn(accompany))
             .wrap(TracingLogger::<RootSpan>::new())
     };
     let http = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();

@@ -1,7 +1,7 @@
 //! Logs and metrics: one subscriber and one recorder, one span a request. The span has the route and never the query, for a query may hold a code.
 
+mod lines;
 pub mod metrics;
-mod span_fields;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,13 +9,13 @@ use actix_web::{Error, HttpMessage as _};
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
-use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{JsonFields, format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use span_fields::SpanFields;
+use lines::AboutRequest;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +36,26 @@ pub struct InvalidLevel;
 
 /// Sends log lines to `writer` from now on, for the whole process: those of at least `level`, which may also be a list
 /// of `target=level`. A second call changes nothing.
-pub fn start<W>(lines: LogLines, level: &str, writer: W) -> Result<(), InvalidLevel>
+pub fn start<W>(look: LogLines, level: &str, writer: W) -> Result<(), InvalidLevel>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wanted = without_actix_news(level.parse().map_err(|_| InvalidLevel)?);
+    // One filter for the whole process: a layer's own would be asked about every span again and again.
+    let all = tracing_subscriber::registry().with(wanted);
     let log = tracing_subscriber::fmt::layer().with_writer(writer);
-    let log = match lines {
-        LogLines::Text { is_coloured } => log.with_target(false).with_ansi(is_coloured).boxed(),
+    // An error means that a subscriber is there already, which is what a second server in one process wants.
+    let _ = match look {
+        LogLines::Text { is_coloured } => {
+            let line = format().with_target(false).with_ansi(is_coloured);
+            all.with(log.with_ansi(is_coloured).event_format(AboutRequest { line, add: lines::as_text })).try_init()
+        }
         LogLines::Json => {
-            log.json().flatten_event(true).with_current_span(true).with_span_list(false).fmt_fields(SpanFields).boxed()
+            let line = format().json().flatten_event(true).with_current_span(true).with_span_list(false);
+            let about_request = AboutRequest { line, add: lines::as_json };
+            all.with(log.fmt_fields(JsonFields::new()).event_format(about_request)).try_init()
         }
     };
-    // An error means that a subscriber is there already, which is what a second server in one process wants.
-    let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
     Ok(())
 }
 
@@ -60,14 +66,17 @@ fn without_actix_news(asked: Targets) -> Targets {
     quiet.with_targets(asked).with_default(default)
 }
 
-/// The span around every request: its route, method, identifier, and what the endpoints add.
+/// The span around every request, for those who want to see its answer too. What is said of a request where nobody does
+/// is in [`RequestScope`].
+///
+/// [`RequestScope`]: crate::foundation::request_scope::RequestScope
 pub struct RootSpan;
 
 impl RootSpanBuilder for RootSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         // All that is known is given at once: what is added later costs more. The route is the pattern that matched: an
         // unknown path may be anything, a secret too, so it is not written.
-        tracing::info_span!(
+        tracing::debug_span!(
             "request",
             request.id = request.extensions().get::<RequestId>().map(tracing::field::display),
             http.method = request.method().as_str(),
@@ -82,7 +91,7 @@ impl RootSpanBuilder for RootSpan {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        span.in_scope(|| tracing::debug!(http.status = status.as_u16(), "answered"));
+        tracing::debug!(parent: &span, http.status = status.as_u16(), "answered");
     }
 }
 

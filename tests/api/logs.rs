@@ -14,8 +14,9 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use crate::harness::log::{Secrets, secret};
+use crate::harness::program::Running;
 use crate::harness::{
-    Answer, CLIENT_CREDENTIALS, MACHINE, START, Site, TestServer, log, machine, machine_with_secrets,
+    Answer, CLIENT_CREDENTIALS, MACHINE, SECRET, START, Site, TestServer, log, machine, machine_with_secrets,
 };
 
 #[tokio::test]
@@ -125,6 +126,42 @@ async fn a_request_is_logged_with_its_route_and_who_asked_for_what() {
     });
     assert_eq!(*span, expected);
     assert_eq!(line["http.status"], 200);
+}
+
+/// A program of which nobody wants to see the finest lines: no request has a span, and each line says what it is about.
+fn lines_at_info(format: &str) -> (String, String) {
+    let site = Site::new();
+    site.write_config(&format!("{}[log]\nformat = \"{format}\"\n", machine()));
+    let file = site.config_file();
+    let mut serving = Running::start(site.folder(), &["serve", "--config", file.to_str().expect("UTF-8")]);
+    serving.wait_for_log("serving");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let answer = runtime.block_on(async {
+        let request = reqwest::Client::new().post(format!("{}/token?code=4712", site.origin()));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let form = "grant_type=client_credentials&scope=none-such";
+        Answer::of(request.basic_auth(MACHINE, Some(SECRET)).body(form)).await
+    });
+    answer.assert_error(400, "invalid_scope");
+    (serving.wait_for_log("request refused"), answer.header("x-request-id").to_owned())
+}
+
+#[test]
+fn a_line_says_which_request_it_is_about_where_only_some_lines_are_wanted() {
+    let (line, id) = lines_at_info("json");
+    let line: Value = serde_json::from_str(&line).expect("a line of JSON");
+    let span = json!({
+        "name": "request", "request.id": id, "http.method": "POST", "http.route": "/token", "client.id": MACHINE,
+        "grant.type": "client_credentials",
+    });
+    assert_eq!((&line["span"], &line["error.code"]), (&span, &json!("invalid_scope")));
+
+    let (line, id) = lines_at_info("text");
+    let end = format!(
+        " request.id=\"{id}\" http.method=\"POST\" http.route=\"/token\" client.id=\"{MACHINE}\" \
+         grant.type=\"client_credentials\""
+    );
+    assert!(line.ends_with(&end) && line.contains(" INFO request refused error.id="), "{line}");
 }
 
 #[tokio::test]

@@ -280,7 +280,14 @@ async fn no_label_takes_what_a_request_brings() {
         server.http().request(marker.parse().expect("a method"), server.url("/token")).send().await.expect("an answer");
         server.get_admin(&format!("/metrics?{marker}")).await;
     }
+    // Every character of a path may be written in two ways.
+    for path in ["/.well-known/jwks.json", "/.well-known/%6Awks.json", "/.well-known/j%77ks.json"] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
     let metrics = Metrics::of(&server).await;
+    assert!(!metrics.0.contains('%'), "{}", metrics.0);
+    let labels = "route=\"/.well-known/jwks.json\",grant_type=\"none\",outcome=\"ok\"";
+    assert!(metrics.value(&format!("jotsmith_http_requests_total{{{labels}}}")) >= Some(3.0), "{}", metrics.0);
     assert!(!metrics.0.contains("marker"), "{}", metrics.0);
     assert!(!metrics.0.contains(&format!("\"{MACHINE}\"")), "no client is a label");
 }

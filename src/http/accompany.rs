@@ -1,0 +1,40 @@
+//! What happens around every endpoint: its answer is named as the log names the request, counted, and timed.
+
+use std::borrow::Cow;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use tracing_actix_web::RequestId;
+use uuid::Uuid;
+
+use crate::foundation::request_scope::RequestScope;
+
+use super::{headers, metrics};
+
+/// Names, counts and times the answer; whatever is logged until it is there is about this request.
+pub async fn accompany(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let begun = metrics::now();
+    let id = request.extensions().get::<RequestId>().map_or_else(Uuid::nil, |id| (*id).into());
+    // The pattern and not the path, which may be anything.
+    let scope = RequestScope::new(id, name(request.method()), request.match_pattern());
+    let mut answered = scope.hold(next.call(request)).await;
+    if let Ok(response) = &mut answered {
+        headers::name_request(response.headers_mut(), id);
+    }
+    metrics::count_noted(scope.route(), &answered, begun.elapsed());
+    answered
+}
+
+fn name(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => "GET".into(),
+        Method::POST => "POST".into(),
+        _ => method.as_str().to_owned().into(),
+    }
+}
