@@ -114,10 +114,11 @@ impl<'a> TokenRequest<'a> {
         if !client.grant_types.contains(&self.grant_type()) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client may not use this grant type."));
         }
+        // Those that wait for the store or for a password hash hold much more meanwhile, which the others need no room for.
         match self {
-            Self::AuthorizationCode(request) => request.respond(client, ports, now).await,
-            Self::Password(request) => request.respond(client, ports, now).await,
-            Self::RefreshToken(request) => request.respond(client, ports, now).await,
+            Self::AuthorizationCode(request) => Box::pin(request.respond(client, ports, now)).await,
+            Self::Password(request) => Box::pin(request.respond(client, ports, now)).await,
+            Self::RefreshToken(request) => Box::pin(request.respond(client, ports, now)).await,
             Self::ClientCredentials(request) => request.respond(client, ports, now).await,
         }
     }

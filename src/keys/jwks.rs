@@ -16,8 +16,8 @@ use crate::foundation::digest::sha256;
 #[derive(Debug, Clone)]
 pub struct RenderedKeySet {
     body: Bytes,
-    etag: String,
-    cache_control: String,
+    etag: Bytes,
+    cache_control: Bytes,
 }
 
 impl RenderedKeySet {
@@ -26,7 +26,7 @@ impl RenderedKeySet {
         // RFC 9110 §8.8.3: a strong validator, in quotation marks.
         let etag = format!("\"{}\"", base64url::encode(sha256(&body)));
         let cache_control = format!("public, max-age={}", max_age.as_secs());
-        Self { body: body.into(), etag, cache_control }
+        Self { body: body.into(), etag: etag.into(), cache_control: cache_control.into() }
     }
 
     /// The JSON text; a clone shares it.
@@ -35,12 +35,12 @@ impl RenderedKeySet {
     }
 
     /// The strong `ETag`, in its quotation marks.
-    pub fn etag(&self) -> &str {
+    pub const fn etag(&self) -> &Bytes {
         &self.etag
     }
 
     /// The `Cache-Control`: how long a verifier may go on using the set.
-    pub fn cache_control(&self) -> &str {
+    pub const fn cache_control(&self) -> &Bytes {
         &self.cache_control
     }
 }

@@ -469,8 +469,8 @@ mod tests {
         assert_ne!(sets[1].etag(), sets[2].etag());
         // That another key signs does not change the set: its bytes are even the same in memory.
         assert_eq!(sets[2].body().as_ptr(), sets[3].body().as_ptr());
-        assert_eq!((sets[0].etag().len(), sets[0].cache_control()), (45, "public, max-age=900"));
-        assert!(sets[0].etag().starts_with('"') && sets[0].etag().ends_with('"'));
+        assert_eq!((sets[0].etag().len(), sets[0].cache_control()), (45, &"public, max-age=900".into()));
+        assert!(sets[0].etag().starts_with(b"\"") && sets[0].etag().ends_with(b"\""));
     }
 
     #[test]

@@ -164,8 +164,7 @@ impl SigningKey {
                 if signature.len() != *signature_len {
                     return Err(SigningFailed::WrongLength { is: signature.len(), expected: *signature_len });
                 }
-                token.push('.');
-                base64url::encode_into(&signature, &mut token);
+                append(&signature, &mut token);
             }
         }
         Ok(token)
@@ -196,27 +195,28 @@ fn append_signature(pair: &KeyPair, token: &mut String) -> Result<(), SigningFai
     // aws-lc-rs asks for a source of randomness as ring does, and uses its own.
     let random = SystemRandom::new();
     let message = token.as_bytes();
-    let (ecdsa, ed25519);
-    let mut rsa;
-    let signature = match pair {
-        KeyPair::Es256(pair) => {
-            ecdsa = pair.sign(&random, message).map_err(|_| SigningFailed::Key)?;
-            ecdsa.as_ref()
-        }
+    // The library gives a signature with room for the longest of all, 4.6 kB: it stays where it is.
+    match pair {
+        KeyPair::Es256(pair) => match &pair.sign(&random, message) {
+            Ok(signature) => append(signature, token),
+            Err(_) => return Err(SigningFailed::Key),
+        },
+        KeyPair::EdDsa(pair) => match &pair.try_sign(message) {
+            Ok(signature) => append(signature, token),
+            Err(_) => return Err(SigningFailed::Key),
+        },
         KeyPair::Rs256(pair) => {
-            rsa = [0; LONGEST_SIGNATURE];
-            let signature = &mut rsa[..pair.public_modulus_len()];
+            let signature = &mut [0; LONGEST_SIGNATURE][..pair.public_modulus_len()];
             pair.sign(&RSA_PKCS1_SHA256, &random, message, signature).map_err(|_| SigningFailed::Key)?;
-            signature
+            append(signature, token);
         }
-        KeyPair::EdDsa(pair) => {
-            ed25519 = pair.try_sign(message).map_err(|_| SigningFailed::Key)?;
-            ed25519.as_ref()
-        }
-    };
+    }
+    Ok(())
+}
+
+fn append(signature: impl AsRef<[u8]>, token: &mut String) {
     token.push('.');
     base64url::encode_into(signature, token);
-    Ok(())
 }
 
 impl fmt::Debug for SigningKey {

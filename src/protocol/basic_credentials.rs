@@ -44,6 +44,9 @@ impl fmt::Debug for BasicCredentials {
 }
 
 fn form_decode(encoded: &[u8]) -> Option<String> {
+    if !encoded.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return str::from_utf8(encoded).ok().map(str::to_owned);
+    }
     let spaced: Cow<'_, [u8]> = if encoded.contains(&b'+') {
         encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect()
     } else {

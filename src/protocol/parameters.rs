@@ -118,7 +118,8 @@ impl<'a> UncheckedParameters<'a> {
 /// What makes a parameter unusable by itself.
 fn check((name, value): &(Cow<'_, str>, Cow<'_, str>)) -> Result<(), InvalidParameters> {
     // The decoder writes U+FFFD where the bytes are no UTF-8; nobody sends that character on purpose.
-    if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
+    let is_broken = |text: &str| !text.is_ascii() && text.contains(char::REPLACEMENT_CHARACTER);
+    if is_broken(name) || is_broken(value) {
         return Err(InvalidParameters::NotUtf8);
     }
     if value.len() > LONGEST_VALUE || name.len() > LONGEST_VALUE { Err(InvalidParameters::TooLong) } else { Ok(()) }

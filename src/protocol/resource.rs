@@ -1,5 +1,6 @@
 //! Resource indicators (RFC 8707 §2): the name of the API that a token is for.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -43,22 +44,30 @@ impl ResourceIndicator {
         &self.0
     }
 
-    fn comparable(&self) -> &str {
-        match self.0.strip_suffix('/') {
+    /// What of an indicator's text is compared: all but a lone slash after the host.
+    pub fn comparable(text: &str) -> &str {
+        match text.strip_suffix('/') {
             // `https://h/`: nothing but the host stands between the two slashes and the last one.
             Some(rest)
                 if rest.split_once("://").is_some_and(|(_, host)| !host.is_empty() && !host.contains(['/', '?'])) =>
             {
                 rest
             }
-            _ => &self.0,
+            _ => text,
         }
+    }
+}
+
+/// So that a text can be looked up before it is read.
+impl Borrow<str> for ResourceIndicator {
+    fn borrow(&self) -> &str {
+        Self::comparable(&self.0)
     }
 }
 
 impl PartialEq for ResourceIndicator {
     fn eq(&self, other: &Self) -> bool {
-        self.comparable() == other.comparable()
+        Self::comparable(&self.0) == Self::comparable(&other.0)
     }
 }
 
@@ -66,7 +75,7 @@ impl Eq for ResourceIndicator {}
 
 impl Hash for ResourceIndicator {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.comparable().hash(state);
+        Self::comparable(&self.0).hash(state);
     }
 }
 

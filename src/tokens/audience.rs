@@ -123,7 +123,7 @@ impl ProtectedResources {
         client: &Client,
         requested: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<Arc<ProtectedResource>>, AudienceRefused> {
-        let named = named(requested)?;
+        let named = self.named(requested)?;
         if named.is_empty() {
             return Ok(vec![Arc::clone(self.default_for(client)?)]);
         }
@@ -143,7 +143,7 @@ impl ProtectedResources {
         granted: &[ResourceIndicator],
         requested: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<Arc<ProtectedResource>>, AudienceRefused> {
-        let named = named(requested)?;
+        let named = self.named(requested)?;
         if named.iter().any(|identifier| !granted.contains(identifier)) {
             return Err(AudienceRefused::BeyondGrant);
         }
@@ -151,6 +151,25 @@ impl ProtectedResources {
         let still = |identifier| self.find(identifier).filter(|resource| self.is_for(client, resource)).cloned();
         let left: Vec<_> = asked.iter().filter_map(still).collect();
         if left.is_empty() { Err(AudienceRefused::NothingLeft) } else { Ok(left) }
+    }
+
+    /// The resources that a request names, each once, in the order in which they came.
+    fn named<'a>(
+        &self,
+        requested: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<ResourceIndicator>, AudienceRefused> {
+        let mut named = Vec::new();
+        for text in requested {
+            // A name that is registered was read then; another one may be none at all.
+            let identifier = match self.by_identifier.get(ResourceIndicator::comparable(text)) {
+                Some(resource) => resource.identifier.clone(),
+                None => ResourceIndicator::parse(text).map_err(|_| AudienceRefused::Malformed)?,
+            };
+            if !named.contains(&identifier) {
+                named.push(identifier);
+            }
+        }
+        Ok(named)
     }
 
     /// The resource of this identifier.
@@ -183,18 +202,6 @@ impl ProtectedResources {
             (None, None) => false,
         }
     }
-}
-
-/// The resources that a request names, each once, in the order in which they came.
-fn named<'a>(requested: impl IntoIterator<Item = &'a str>) -> Result<Vec<ResourceIndicator>, AudienceRefused> {
-    let mut named = Vec::new();
-    for text in requested {
-        let identifier = ResourceIndicator::parse(text).map_err(|_| AudienceRefused::Malformed)?;
-        if !named.contains(&identifier) {
-            named.push(identifier);
-        }
-    }
-    Ok(named)
 }
 
 /// What one access token is for: at least one resource, and several only where their tokens live equally long and are signed

@@ -164,7 +164,8 @@ impl Authenticator<'_> {
                 }
             }
             (Method::PrivateKeyJwt(keys), Presented::Assertion { assertion, .. }) => {
-                self.assertions.verify(assertion.expose_secret(), client, keys, self.once, now).await?;
+                // As large as all the rest of a request, and rarer.
+                Box::pin(self.assertions.verify(assertion.expose_secret(), client, keys, self.once, now)).await?;
             }
             (Method::PrivateKeyJwt(_), Presented::None { .. } | Presented::Secret { .. }) => {
                 return Err(ClientRejected::NoAssertion);

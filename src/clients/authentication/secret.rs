@@ -43,7 +43,7 @@ impl SecretVerifier {
             let ClientSecretHash::Argon2id(hash) = hash else { continue };
             // Too long to be hashed, so it cannot be right.
             let Ok(password) = Password::new(secret) else { return Ok(false) };
-            let verdict = self.verified.verify(&self.slow_hash, network, password, hash).await;
+            let verdict = Box::pin(self.verified.verify(&self.slow_hash, network, password, hash)).await;
             if verdict.map_err(|busy| ClientRejected::Busy { retry_after: busy.retry_after })? {
                 return Ok(true);
             }
