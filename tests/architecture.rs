@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// Where an outside crate may be named; a crate that is not listed may be named anywhere.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("actix_web", &["http", "startup", "demo", "telemetry", "resource_server"]),
     ("arc_swap", &["http", "resource_server", "startup", "store"]),
     ("argon2", &["foundation"]),
@@ -49,6 +49,7 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("crc32fast", &["store"]),
     ("sled", &["store"]),
     ("subtle", &["foundation"]),
+    ("thread_priority", &["store"]),
     ("toml_edit", &["cli", "config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("unic_langid", &["http"]),

@@ -1,6 +1,6 @@
 //! Resource indicators (RFC 8707 §2): the name of the API that a token is for.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -28,14 +28,18 @@ pub struct InvalidResource;
 impl ResourceIndicator {
     /// Reads a resource indicator.
     pub fn parse(text: &str) -> Result<Self, InvalidResource> {
+        let indicator = Self::of_characters(text)?;
+        Url::parse(text).map_err(|_| InvalidResource)?;
+        Ok(indicator)
+    }
+
+    /// Any text of characters that a resource indicator may have.
+    fn of_characters(text: &str) -> Result<Self, InvalidResource> {
         // A URL parser forgives what RFC 3986 §4.3 does not: spaces around, backslashes, line breaks within.
-        if text.len() > LONGEST_RESOURCE
-            || text.contains('#')
-            || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
-        {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'\\' && byte != b'#';
+        if text.len() > LONGEST_RESOURCE || !text.bytes().all(is_allowed) {
             return Err(InvalidResource);
         }
-        Url::parse(text).map_err(|_| InvalidResource)?;
         Ok(Self(text.into()))
     }
 
@@ -93,8 +97,10 @@ impl Serialize for ResourceIndicator {
 
 impl<'de> Deserialize<'de> for ResourceIndicator {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(D::Error::custom)
+        // What is written for machines alone is a record of ours, read at each refresh: it was parsed before it was written.
+        let read = if deserializer.is_human_readable() { Self::parse } else { Self::of_characters };
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        read(&text).map_err(D::Error::custom)
     }
 }
 

@@ -25,7 +25,10 @@ impl Queue {
     /// Starts a thread that takes what waits, until nothing more can come.
     pub(super) fn start(take: impl FnOnce(&Receiver<Asked>) + Send + 'static) -> io::Result<Self> {
         let (sender, jobs) = mpsc::sync_channel(LONGEST);
-        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || take(&jobs))?;
+        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
+            let_others_finish();
+            take(&jobs);
+        })?;
         Ok(Self { jobs: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -72,6 +75,31 @@ impl Drop for Queue {
         self.close();
     }
 }
+
+/// A thread that wakes takes the core at once from whoever woke it. This one is woken by the first step of many: where it
+/// shares a core with those that ask, each batch would hold few, and a batch costs far more than a step. So it takes no core
+/// from anybody in the middle of something (`SCHED_BATCH` of sched(7)). Where a core is free it makes no difference.
+#[cfg(target_os = "linux")]
+fn let_others_finish() {
+    use rustix::process::{getpriority_process, setpriority_process};
+    use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+    use thread_priority::{ThreadPriority, set_thread_priority_and_policy, thread_native_id};
+
+    /// Niceness 0 on the scale of the library, which sets one with each policy.
+    const USUAL: u8 = 47;
+
+    // What the system does not let one do is left as it was.
+    let before = getpriority_process(None);
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+    let priority = USUAL.try_into().map(ThreadPriority::Crossplatform).expect("it is less than 100");
+    let _ = set_thread_priority_and_policy(thread_native_id(), priority, policy);
+    if let Ok(before) = before {
+        let _ = setpriority_process(None, before);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn let_others_finish() {}
 
 /// What a caller is told when nobody makes steps any more.
 pub(super) fn gone() -> StoreUnavailable {
