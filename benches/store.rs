@@ -29,6 +29,11 @@ use jotsmith::tokens::refresh_rotation::RotationPolicy;
 use jotsmith::tokens::store::{GrantStore as _, Rotation};
 use uuid::Uuid;
 
+/// As in the program: its memory is measured.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const BEGIN: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const DAY: Duration = Duration::from_hours(24);
 const POLICY: RotationPolicy = RotationPolicy { retry_window: Duration::from_secs(30), idle: DAY };

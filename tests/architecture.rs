@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// Where an outside crate may be named; a crate that is not listed may be named anywhere.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("actix_web", &["http", "startup", "demo", "telemetry", "resource_server"]),
     ("arc_swap", &["http", "resource_server", "startup", "store"]),
     ("argon2", &["foundation"]),
@@ -50,6 +50,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("sled", &["store"]),
     ("subtle", &["foundation"]),
     ("thread_priority", &["store"]),
+    ("tikv_jemallocator", &["main"]),
     ("toml_edit", &["cli", "config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("unic_langid", &["http"]),

@@ -19,7 +19,32 @@ const key = (alg) => ({ ...generateKeyPairSync(...kinds[alg]).privateKey.export(
 // Its id tokens want RS256 to be there, whatever signs the rest.
 const keys = [...new Set([algorithm, "RS256"])].map(key);
 
+// The store that comes with it keeps the last thousand things, and a run refreshes more often: this one keeps all.
+const kept = new Map();
+class Memory {
+  constructor(model) {
+    this.key = (id) => `${model}:${id}`;
+  }
+  async upsert(id, payload) {
+    kept.set(this.key(id), payload);
+  }
+  async find(id) {
+    return kept.get(this.key(id));
+  }
+  async findByUid() {}
+  async findByUserCode() {}
+  async consume(id) {
+    const payload = kept.get(this.key(id));
+    if (payload) payload.consumed = Math.floor(Date.now() / 1000);
+  }
+  async destroy(id) {
+    kept.delete(this.key(id));
+  }
+  async revokeByGrantId() {}
+}
+
 const provider = new Provider(`http://127.0.0.1:${port}`, {
+  adapter: Memory,
   jwks: { keys },
   cookies: { keys: [randomBytes(16).toString("hex")] },
   scopes: ["openid", "offline_access", "read", "write"],

@@ -157,3 +157,28 @@ where
         let _ = answer.send(outcome.and_then(|()| decided.expect("decided before it is answered")));
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The fields of stat of proc(5) from the third on.
+    fn fields() -> Vec<String> {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("there is a thread");
+        let (_, after_name) = stat.rsplit_once(") ").expect("a name in brackets");
+        after_name.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_thread_that_writes_gives_way_and_is_as_nice_as_it_was() {
+        const NICENESS: usize = 19 - 3;
+        const POLICY: usize = 41 - 3;
+        const SCHED_BATCH: &str = "3";
+        let before = fields();
+        let (told, heard) = mpsc::channel();
+        let queue = Queue::start(move |_| told.send(fields()).expect("somebody waits")).expect("a thread");
+        let fields = heard.recv().expect("told");
+        assert_eq!((&*fields[POLICY], &fields[NICENESS]), (SCHED_BATCH, &before[NICENESS]));
+        queue.close();
+    }
+}
