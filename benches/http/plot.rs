@@ -16,6 +16,8 @@ fn colour(server: &str) -> &'static str {
     match server {
         "Jotsmith" => "#1a7f5a",
         "limit" => "#8fa3ad",
+        // Ours too, without the store.
+        "credentials" => "#8cc4ae",
         _ => "#c98a2b",
     }
 }

@@ -12,6 +12,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
@@ -48,6 +49,27 @@ const IMPORTING: &str = "jotsmith store, import not finished\n";
 
 /// What an empty disk may hold.
 const NOT_OURS_BUT_HARMLESS: &str = "lost+found";
+
+/// How often a lock is tried for that somebody has, and how long between two tries: 200 ms in all.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
+
+/// Locks the file. A program that this process is just starting has all of its files, locks too, until it runs: a store that
+/// was closed at that moment seems to be in use for a little longer.
+fn try_lock(file: &File) -> Result<(), rustix::io::Errno> {
+    for _ in 1..LOCK_TRIES {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => wait(),
+            locked_or_failed => return locked_or_failed,
+        }
+    }
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no event to wait for: nobody tells when a lock is given back")]
+fn wait() {
+    std::thread::sleep(LOCK_WAIT);
+}
 
 /// The file, open and locked.
 #[derive(Debug)]
@@ -116,7 +138,7 @@ impl Mark {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(folder.join(NAME)).map_err(failed)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
             Err(errno) => return Err(failed(errno.into())),
