@@ -112,6 +112,13 @@ impl MessageBody for Lines {
                 lines.state = Reading::Reads(reading);
                 Poll::Pending
             }
+            Poll::Ready(Ok((export, Some(part)))) if part.is_empty() => {
+                // A slice of which nothing goes into the file, of codes for instance. An empty chunk would be the end of the
+                // body (RFC 9112 §7.1).
+                lines.state = Reading::Rests(export);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             Poll::Ready(Ok((export, Some(part)))) => {
                 lines.state = Reading::Rests(export);
                 Poll::Ready(Some(Ok(part.into())))

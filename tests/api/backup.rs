@@ -189,6 +189,30 @@ async fn tokens_from_before_and_after_a_backup_are_good_once_it_is_restored_and_
 }
 
 #[tokio::test]
+async fn a_store_of_which_nothing_goes_into_the_file_is_exported_whole() {
+    let served = Served::start();
+    assert!(served.command(0, &["export", "empty.jsonl"]).stderr.contains(" 0 grants among"));
+    // More than are read in one go, before the first grant.
+    let mut browser = served.browser();
+    for _ in 0..200 {
+        browser.code(&ask_of_web()).await;
+    }
+    served.sign_in(ALICE, PASSWORD).await;
+    assert!(served.command(0, &["export", "backup.jsonl"]).stderr.contains(" 1 grant among"));
+}
+
+#[tokio::test]
+async fn what_is_logged_of_an_export_names_its_request_until_the_end_of_the_answer() {
+    let mut served = Served::start();
+    served.command(0, &["export", "backup.jsonl"]);
+    let log = served.server.as_mut().expect("it serves");
+    let lines = ["the store is being exported", "the store was exported"].map(|said| log.wait_for_log(said));
+    let [begun, done] = lines.map(|line| serde_json::from_str::<Value>(&line).expect("JSON")["span"].clone());
+    assert_eq!((&begun["http.method"], &begun["http.route"]), (&json!("GET"), &json!(PATH)));
+    assert!(begun["request.id"].is_string() && begun == done, "{begun} {done}");
+}
+
+#[tokio::test]
 async fn with_revoke_all_nothing_from_before_is_good_and_everybody_signs_in_again() {
     let mut served = Served::start();
     let before = served.sign_in(ALICE, PASSWORD).await;
