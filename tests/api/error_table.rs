@@ -16,6 +16,12 @@
 //! | an access token without a grant at /revoke | `unsupported_token_type` | 400 |
 //! | the store out of order | `temporarily_unavailable` | 503, `Retry-After` |
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 
@@ -121,6 +127,62 @@ async fn a_body_over_64_kib_is_413() {
         let exactly = format!("{exactly}{}", "x".repeat(64 * 1024 - exactly.len()));
         assert_eq!(asked(&server, path, &exactly).await.status, 200, "{path}");
         assert_row(&asked(&server, path, &format!("{exactly}x")).await, 413, "invalid_request");
+    }
+}
+
+/// What [`MACHINE`] is answered to a form of which each piece comes by itself (RFC 9112 §7.1), with or without its end.
+fn asked_in_pieces(server: &TestServer, path: &str, pieces: &[&str], end: &str) -> String {
+    let address = server.url("").replace("http://", "");
+    let mut stream = TcpStream::connect(&address).expect("it listens");
+    // A server that never answers must not hold the test for ever.
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out");
+    let chunks: Vec<_> = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+    let credentials = STANDARD.encode(format!("{MACHINE}:{SECRET}"));
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Basic {credentials}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n{}{end}",
+        chunks.concat()
+    );
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    stream.shutdown(Shutdown::Write).expect("it ends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and the end of the connection");
+    answer
+}
+
+#[test]
+fn a_body_that_comes_in_pieces_is_all_of_them() {
+    let server = server();
+    let end = "0\r\n\r\n";
+    for (path, form) in ENDPOINTS {
+        let (start, rest) = form.split_at(3);
+        let (middle, last) = rest.split_at(2);
+        for pieces in [&[start, middle, last][..], &[start, rest], &[form, "&p=x"]] {
+            let answer = asked_in_pieces(&server, path, pieces, end);
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{pieces:?}: {answer}");
+        }
+        let answer = asked_in_pieces(&server, path, &[form, "&client_secret=", SECRET], end);
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("invalid_request"), "{answer}");
+
+        let fill = "x".repeat(7200);
+        let fill: Vec<_> = (0..9).map(|at| format!("&p{at}={fill}")).collect();
+        let mut pieces: Vec<_> = [form].into_iter().chain(fill.iter().map(String::as_str)).collect();
+        let left = "x".repeat(64 * 1024 - pieces.concat().len() - "&p=".len());
+        pieces.extend(["&p=", &left]);
+        let answer = asked_in_pieces(&server, path, &pieces, end);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        pieces.push("x");
+        let answer = asked_in_pieces(&server, path, &pieces, end);
+        assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("invalid_request"), "{answer}");
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_changes_nothing() {
+    let server = server();
+    for (path, form) in ENDPOINTS {
+        let answer = asked_in_pieces(&server, path, &[form], "");
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
 

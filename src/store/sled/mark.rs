@@ -10,11 +10,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
+use std::iter::repeat_with;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::generations;
 use super::opening::OpenFailed;
@@ -50,20 +52,21 @@ const IMPORTING: &str = "jotsmith store, import not finished\n";
 /// What an empty disk may hold.
 const NOT_OURS_BUT_HARMLESS: &str = "lost+found";
 
-/// How often a lock is tried for that somebody has, and how long between two tries: 200 ms in all.
-const LOCK_TRIES: u32 = 20;
+/// How often a lock is waited for that somebody has, and for how long: 200 ms in all.
+const LOCK_WAITS: usize = 20;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// Locks the file. A program that this process is just starting has all of its files, locks too, until it runs: a store that
-/// was closed at that moment seems to be in use for a little longer.
-fn try_lock(file: &File) -> Result<(), rustix::io::Errno> {
-    for _ in 1..LOCK_TRIES {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) => wait(),
+/// was closed at that moment seems to be in use for a little longer, so it is tried again after each `wait`.
+fn lock_patiently(file: &File, wait: impl FnMut()) -> Result<(), Errno> {
+    let lock = || flock(file, FlockOperation::NonBlockingLockExclusive);
+    let mut waits = repeat_with(wait).take(LOCK_WAITS);
+    loop {
+        match lock() {
+            Err(Errno::WOULDBLOCK) if waits.next().is_some() => {}
             locked_or_failed => return locked_or_failed,
         }
     }
-    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
 #[expect(clippy::disallowed_methods, reason = "there is no event to wait for: nobody tells when a lock is given back")]
@@ -138,9 +141,9 @@ impl Mark {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(folder.join(NAME)).map_err(failed)?;
-        match try_lock(&file) {
+        match lock_patiently(&file, wait) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
+            Err(Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
             Err(errno) => return Err(failed(errno.into())),
         }
         if !is_ours {
@@ -273,5 +276,26 @@ mod tests {
         for end in (0..text.len()).filter(|end| *end != old) {
             assert_eq!(parse(&text[..end]), None, "{end}");
         }
+    }
+
+    #[test]
+    fn a_lock_that_is_given_back_within_the_waits_is_taken_and_another_one_is_not_waited_for_any_longer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || File::create(folder.path().join(NAME)).expect("a file");
+        let (mut holder, ours) = (Some(open()), open());
+        flock(holder.as_ref().expect("open"), FlockOperation::NonBlockingLockExclusive).expect("nobody has it");
+
+        let mut waits = 0;
+        assert_eq!(lock_patiently(&ours, || waits += 1), Err(Errno::WOULDBLOCK));
+        assert_eq!(waits, LOCK_WAITS);
+
+        let mut waits = 0;
+        let give_back_at_last = || {
+            waits += 1;
+            if waits == LOCK_WAITS {
+                holder = None;
+            }
+        };
+        assert_eq!(lock_patiently(&ours, give_back_at_last), Ok(()));
     }
 }
