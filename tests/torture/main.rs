@@ -37,7 +37,7 @@ const GRANTS: usize = 400;
 struct Report {
     rounds: usize,
     answers: usize,
-    grants: usize,
+    looks: usize,
     kills_while_starting: usize,
     /// Rules that the server has broken, the first few.
     broken: Vec<String>,
@@ -45,11 +45,11 @@ struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rounds, answers, grants, kills_while_starting, broken } = self;
+        let Self { rounds, answers, looks, kills_while_starting, broken } = self;
         writeln!(
             f,
             "{rounds} rounds, each ended by SIGKILL; {kills_while_starting} more while the server started; {answers} \
-             answers; {grants} times a grant was looked at after a kill; {} rules broken",
+             answers; {looks} times a grant was looked at after a kill; {} rules broken",
             broken.len()
         )?;
         broken.iter().try_for_each(|rule| writeln!(f, "  {rule}"))
@@ -80,10 +80,10 @@ async fn torture(flaw: Flaw, rounds: usize, seed: u64) -> Report {
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
         });
         report.answers += wire.answers();
+        report.looks += wire.looks();
         report.broken = broken;
         drop(wire);
         server.kill();
-        report.grants += grants.len();
         if !report.broken.is_empty() {
             return report;
         }
@@ -100,6 +100,11 @@ async fn torture(flaw: Flaw, rounds: usize, seed: u64) -> Report {
             return report;
         }
     }
+    // What the last round was answered is looked at too, and nobody goes on.
+    let wire = Wire::new(&server, flaw, session, usize::MAX, random);
+    wire.give_up();
+    report.broken = work(&wire, &mut grants, &mut person).await;
+    report.looks += wire.looks();
     report
 }
 
@@ -149,6 +154,7 @@ async fn caller(wire: &Wire<'_>, mut share: Vec<Grant>) -> (Vec<Grant>, Option<S
 async fn work_through(wire: &Wire<'_>, share: &mut Vec<Grant>) -> Result<(), String> {
     for grant in share.iter_mut() {
         grant.check(wire).await?;
+        wire.count_look();
     }
     while !wire.is_over() {
         if share.is_empty() || wire.below(8) == 0 {
@@ -204,5 +210,5 @@ async fn a_server_that_never_kills_a_grant_is_found() {
 
 #[tokio::test]
 async fn a_server_that_refuses_one_request_in_a_hundred_is_found() {
-    assert_finds(Flaw::RefusesSome, &["Wrong(\"503 {}\")"]).await;
+    assert_finds(Flaw::RefusesSome, &["Wrong(\"503 "]).await;
 }

@@ -25,6 +25,7 @@ impl Person {
         self.signed_out.drain(..self.signed_out.len().saturating_sub(SESSIONS));
         for grant in &mut self.grants {
             grant.check(wire).await.map_err(|broken| format!("of {PERSON}: {broken}"))?;
+            wire.count_look();
         }
         for session in &self.signed_out {
             if wire.code_of(session).await?.is_some_and(|code| code.is_some()) {

@@ -65,6 +65,7 @@ pub(crate) struct Wire<'a> {
     flaw: Flaw,
     session: String,
     answers: AtomicUsize,
+    looks: AtomicUsize,
     /// The number of answers after which somebody waits to be told.
     mark: usize,
     reached: Notify,
@@ -75,9 +76,9 @@ pub(crate) struct Wire<'a> {
 impl<'a> Wire<'a> {
     /// A client of a server that runs; `session` is the cookie of a person who is signed in.
     pub(crate) fn new(server: &'a Server, flaw: Flaw, session: String, mark: usize, random: fastrand::Rng) -> Self {
-        let (answers, reached, has_given_up) = (AtomicUsize::new(0), Notify::new(), AtomicBool::new(false));
-        let (http, random) = (client(), Mutex::new(random));
-        Self { server, http, flaw, session, answers, mark, reached, has_given_up, random }
+        let (answers, looks, has_given_up) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        let (http, reached, random) = (client(), Notify::new(), Mutex::new(random));
+        Self { server, http, flaw, session, answers, looks, mark, reached, has_given_up, random }
     }
 
     /// Waits until as many answers came as the mark says.
@@ -99,6 +100,16 @@ impl<'a> Wire<'a> {
     /// How many answers came.
     pub(crate) fn answers(&self) -> usize {
         self.answers.load(Ordering::SeqCst)
+    }
+
+    /// A grant was looked at, and is as it must be.
+    pub(crate) fn count_look(&self) {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many times a grant was looked at.
+    pub(crate) fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
     }
 
     /// A number below `end`.
@@ -207,7 +218,7 @@ impl<'a> Wire<'a> {
             return Outcome::InvalidGrant;
         }
         if self.flaw == Flaw::RefusesSome && self.below(100) == 0 {
-            return Outcome::Wrong("503 {}".to_owned());
+            return read(503, br#"{"error":"temporarily_unavailable"}"#);
         }
         match self.send(self.post("/token", form)).await {
             Err(wrong) => Outcome::Wrong(wrong),
@@ -219,12 +230,9 @@ impl<'a> Wire<'a> {
     async fn read(&self, response: Response) -> Outcome {
         let status = response.status();
         // An answer that was cut short is none.
-        let Ok(body) = response.bytes().await else { return self.no_answer() };
-        let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        match (status.as_u16(), json["refresh_token"].as_str(), json["error"].as_str()) {
-            (200, Some(token), _) => Outcome::Token(token.to_owned()),
-            (400, _, Some("invalid_grant")) => Outcome::InvalidGrant,
-            _ => Outcome::Wrong(format!("{status} {}", String::from_utf8_lossy(&body))),
+        match response.bytes().await {
+            Ok(body) => read(status.as_u16(), &body),
+            Err(_) => self.no_answer(),
         }
     }
 
@@ -253,6 +261,16 @@ impl<'a> Wire<'a> {
             Err(_) if self.server.is_down() => Ok(None),
             Err(error) => Err(format!("no answer from a server that runs: {error}")),
         }
+    }
+}
+
+/// What a whole answer of the token endpoint says.
+fn read(status: u16, body: &[u8]) -> Outcome {
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match (status, json["refresh_token"].as_str(), json["error"].as_str()) {
+        (200, Some(token), _) => Outcome::Token(token.to_owned()),
+        (400, _, Some("invalid_grant")) => Outcome::InvalidGrant,
+        _ => Outcome::Wrong(format!("{status} {}", String::from_utf8_lossy(body))),
     }
 }
 
