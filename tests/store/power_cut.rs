@@ -52,6 +52,9 @@ use self::plan::{Act, Group, Known, Plan};
 use self::recording::{Event, What};
 use crate::sled::{At, clock, options, try_open};
 
+/// Where the store is; neither folder is there before.
+const DATA: &str = "state/data";
+
 const PEOPLE: usize = 40;
 const LARGE: usize = 12;
 const ROUNDS: usize = 110;
@@ -153,7 +156,7 @@ impl Run {
             CommitStep::Sync if fails.swap(false, Ordering::SeqCst) => Err(io::Error::other("as a disk does")),
             _ => Ok(()),
         });
-        let options = options(&self.root.join("data"), Durability::Fsync);
+        let options = options(&self.root.join(DATA), Durability::Fsync);
         Arc::new(SledStore::open_with_probe(options, clock(), Box::new(probe)).expect("it opens"))
     }
 
@@ -413,7 +416,7 @@ fn check_each(plan: &Plan, is_found: Option<&AtomicBool>, receive: &Mutex<Receiv
     loop {
         let Ok(left) = receive.lock().expect("unpoisoned").recv() else { return };
         let (known, records) = plan.may_know(left.answered, left.asked);
-        let checked = check(plan, &left.folder.join("data"), &known, records);
+        let checked = check(plan, &left.folder.join(DATA), &known, records);
         let mut report = report.lock().expect("unpoisoned");
         *report.folders.entry(left.kept).or_default() += 1;
         if let Err(broken) = checked {

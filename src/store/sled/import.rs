@@ -178,6 +178,8 @@ fn fill(
     generations::sync(&records).map_err(io)?;
     probe.reach(CommitStep::Switch).map_err(io)?;
     let marked = Marked { in_use: None, commits: 1, generation: GENERATION, tally: Some(tally) };
+    // The folder may be new, of this import or of one that was killed.
+    opening::sync_with_its_name(folder).map_err(io)?;
     mark.write_and_sync(marked).map_err(io)?;
     // From here on it is a store, whatever becomes of this process.
     let _ = probe.reach(CommitStep::Switched);

@@ -133,10 +133,18 @@ pub(super) struct Database {
     pub tally: Tally,
 }
 
-/// Makes the folder where it is missing, for its owner alone.
+/// Makes the folder where it is missing, for its owner alone, and those above it; and makes the names durable that are new:
+/// a folder that a power cut takes away takes with it what was answered.
 pub(super) fn make_folder(folder: &Path) -> Result<(), OpenFailed> {
     let failed = |cause| OpenFailed::io(folder, &cause);
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)
+    let missing: Vec<_> = folder.ancestors().take_while(|above| !is_here(above) && !above.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    missing.into_iter().try_for_each(sync_name).map_err(failed)
+}
+
+/// Whether a path, or what is left of one, is the folder of the process.
+fn is_here(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 /// Takes the folder of a store, whose lock is held, from other users. One that is somebody else's is left as it is.
@@ -341,10 +349,15 @@ fn named(records: &Path, prefix: &[u8]) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Makes the names in a folder durable, and its own.
-fn sync_with_its_name(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_with_its_name(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()?;
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    sync_name(folder)
+}
+
+/// Makes the name of a folder durable.
+fn sync_name(folder: &Path) -> io::Result<()> {
+    let above = folder.parent().filter(|above| !is_here(above)).unwrap_or(Path::new("."));
+    File::open(above)?.sync_all()
 }
 
 #[cfg(test)]
