@@ -39,6 +39,11 @@ impl RequestScope {
         CURRENT.with_borrow(Clone::clone)
     }
 
+    /// What it is called, in the log and in its answer.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
     /// The pattern that matched.
     pub fn route(&self) -> Option<&str> {
         self.route.as_deref()

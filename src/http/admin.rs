@@ -196,9 +196,9 @@ impl Denied {
     }
 
     /// The answer; its cause goes to the log alone.
-    pub(super) fn render(self, request: &HttpRequest, live: &Live) -> HttpResponse {
+    pub(super) fn render(self, live: &Live) -> HttpResponse {
         let (error, error_description) = (self.error(), self.description());
-        let error_id = error_response::request_id(request);
+        let error_id = error_response::request_id();
         tracing::info!(error.id = %error_id, error.code = error, error.cause = %self, "request refused");
         let mut response = not_stored(self.status());
         if self != Self::OtherHost {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use tracing_actix_web::RequestId;
 
+use crate::foundation::request_scope::RequestScope;
 use crate::protocol::error::{ErrorCode, OAuthError};
 
 use super::headers::not_stored;
@@ -83,7 +83,7 @@ struct Body<'a> {
 
 /// Logs an error once, with its cause and the identifier that the answer shows, and gives that identifier.
 pub(super) fn log(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> String {
-    let error_id = request_id(request);
+    let error_id = request_id();
     let (code, cause) = (error.code.as_str(), &*error.cause);
     if status.is_server_error() {
         tracing::error!(error.id = %error_id, error.code = code, error.cause = cause, "request failed");
@@ -121,6 +121,6 @@ fn answer(request: &HttpRequest, error: &OAuthError, status: StatusCode) -> Http
 }
 
 /// The identifier of the request, which stands in every log line about it and in the header `x-request-id`.
-pub(super) fn request_id(request: &HttpRequest) -> String {
-    request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
+pub(super) fn request_id() -> String {
+    RequestScope::current().map(|scope| scope.id().to_string()).unwrap_or_default()
 }

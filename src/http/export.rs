@@ -33,7 +33,7 @@ pub(super) async fn export(request: HttpRequest, state: Data<State>) -> HttpResp
     let live = state.live_for_long();
     let operator = match admin::admit(&request, &live, state.now()) {
         Ok(operator) => operator,
-        Err(denied) => return denied.render(&request, &live),
+        Err(denied) => return denied.render(&live),
     };
     if !request.query_string().is_empty() {
         let refused = OAuthError::new(ErrorCode::InvalidRequest, "A parameter is unknown.");

@@ -161,7 +161,7 @@ fn limit(text: &str) -> Option<usize> {
 pub(super) async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let live = state.live_for_long();
     if let Err(denied) = admin::admit(&request, &live, state.now()) {
-        return denied.render(&request, &live);
+        return denied.render(&live);
     }
     let page = match Asked::parse(request.query_string()) {
         Ok(asked) => page(asked, &state).await,
@@ -194,7 +194,7 @@ pub(super) async fn revoke(request: HttpRequest, state: Data<State>) -> HttpResp
     let live = state.live_for_long();
     let operator = match admin::admit(&request, &live, state.now()) {
         Ok(operator) => operator,
-        Err(denied) => return denied.render(&request, &live),
+        Err(denied) => return denied.render(&live),
     };
     let ended = match whose(request.query_string()) {
         Ok(whose) => end(whose, &operator, &state).await,

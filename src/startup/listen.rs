@@ -9,13 +9,12 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
-use tracing_actix_web::TracingLogger;
 
 use crate::config::ServerSettings;
 use crate::http::state::State;
 use crate::http::{accompany, admin_routes, document_routes, public_routes};
 use crate::protocol::issuer::Issuer;
-use crate::telemetry::RootSpan;
+use crate::telemetry::spans_of_requests;
 
 use super::StartError;
 
@@ -50,10 +49,7 @@ pub(super) fn public(
     let (state, issuer, address) = (state.clone(), issuer.clone(), listener.local_addr()?);
     let app = move || {
         App::new().app_data(state.clone()).configure(document_routes(&issuer)).service(
-            web::scope("")
-                .configure(public_routes(&issuer))
-                .wrap(from_fn(accompany))
-                .wrap(TracingLogger::<RootSpan>::new()),
+            web::scope("").configure(public_routes(&issuer)).wrap(from_fn(accompany)).wrap(spans_of_requests()),
         )
     };
     let http = HttpServer::new(app)
@@ -67,11 +63,7 @@ pub(super) fn public(
 pub(super) fn admin(listener: TcpListener, state: &Data<State>) -> io::Result<Listening> {
     let (state, address) = (state.clone(), listener.local_addr()?);
     let app = move || {
-        App::new()
-            .app_data(state.clone())
-            .configure(admin_routes)
-            .wrap(from_fn(accompany))
-            .wrap(TracingLogger::<RootSpan>::new())
+        App::new().app_data(state.clone()).configure(admin_routes).wrap(from_fn(accompany)).wrap(spans_of_requests())
     };
     let http = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();
     Ok(Listening { server: http.listen(listener)?.run(), address })

@@ -5,10 +5,11 @@ pub mod metrics;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Condition;
 use actix_web::{Error, HttpMessage as _};
-use tracing::Span;
 use tracing::field::Empty;
-use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing::{Level, Span};
+use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{JsonFields, format};
@@ -66,10 +67,15 @@ fn without_actix_news(asked: Targets) -> Targets {
     quiet.with_targets(asked).with_default(default)
 }
 
-/// The span around every request, for those who want to see its answer too. What is said of a request where nobody does
-/// is in [`RequestScope`].
+/// Puts every request into a span, where somebody wants to see that. What is said of a request where nobody does is in
+/// [`RequestScope`]. To be asked for after [`start`].
 ///
 /// [`RequestScope`]: crate::foundation::request_scope::RequestScope
+pub fn spans_of_requests() -> Condition<TracingLogger<RootSpan>> {
+    Condition::new(tracing::span_enabled!(Level::DEBUG), TracingLogger::new())
+}
+
+/// The span around a request, and what is logged at its end.
 pub struct RootSpan;
 
 impl RootSpanBuilder for RootSpan {
@@ -97,8 +103,6 @@ impl RootSpanBuilder for RootSpan {
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
-
     use super::*;
 
     fn filter(level: &str) -> Targets {
