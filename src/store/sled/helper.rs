@@ -1,7 +1,7 @@
 //! The thread beside the committer: what takes long and nobody waits for.
 //!
-//! One for as long as the store is open, for glibc gives each thread memory of its own and hardly takes any back: with a
-//! new thread for every rewriting a store of a million grants would grow by a hundred MiB each time.
+//! One for as long as the store is open: an allocator gives each thread memory of its own and may hardly take any back. With
+//! glibc's and a new thread for every rewriting a store of a million grants grew by a hundred MiB each time.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};

@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, reason = "what it finds is what it is for")]
 #![expect(clippy::disallowed_methods, reason = "measures spans on this machine")]
 
+mod verbs;
+
 use std::env;
 use std::fs;
 use std::io;
@@ -39,6 +41,8 @@ const DAY: Duration = Duration::from_hours(24);
 const POLICY: RotationPolicy = RotationPolicy { retry_window: Duration::from_secs(30), idle: DAY };
 /// How long each row is measured.
 const SPAN: Duration = Duration::from_secs(3);
+/// How often two stores are compared.
+const ROUNDS: usize = 5;
 /// The default of `store.cache`.
 const CACHE: u64 = 32 << 20;
 
@@ -50,17 +54,21 @@ fn main() {
         ["open-once", folder] => open_once(Path::new(folder)),
         ["full", seconds] => full(&root, seconds.parse().expect("a number")),
         ["commits"] => commits(&root),
+        ["verbs"] => verbs::measure(&root),
         ["million"] => many(&root, 1_000_000),
         ["many", grants] => many(&root, grants.parse().expect("a number")),
         ["expiry", grants] => expiry(&root, grants.parse().expect("a number")),
         ["backup", grants] => backup(&root, grants.parse().expect("a number")),
         [] => {
             commits(&root);
+            verbs::measure(&root);
             many(&root, 1_000_000);
             expiry(&root, 1_000_000);
+            backup(&root, 1_000_000);
         }
         _ => println!(
-            "commits | million | many NUMBER | expiry NUMBER | backup NUMBER | full SECONDS; nothing: all but the last two"
+            "commits | verbs | million | many NUMBER | expiry NUMBER | backup NUMBER | full SECONDS; nothing: all but the \
+             last one"
         ),
     }
 }
@@ -194,11 +202,18 @@ fn row(what: &str, callers: usize, latencies: &mut Latencies, span: Duration, sy
     rotations / seconds
 }
 
-fn head(title: &str) {
+fn head(title: &str, what: &str) {
     println!("\n{title}");
     println!(
         "{:<28} {:>7} {:>12} {:>9} {:>12} {:>8} {:>8} {:>8}",
-        "", "callers", "rotations/s", "syncs/s", "rotations/", "p50 ms", "p99 ms", "max ms"
+        "",
+        "callers",
+        format!("{what}/s"),
+        "syncs/s",
+        format!("{what}/"),
+        "p50 ms",
+        "p99 ms",
+        "max ms"
     );
     println!("{:<28} {:>7} {:>12} {:>9} {:>12}", "", "", "", "", "sync");
 }
@@ -214,7 +229,7 @@ fn commits(root: &Path) {
     let folder = tempfile::tempdir_in(root).expect("a folder");
     let (store, syncs) = open(&folder.path().join("data"));
     let ids: Arc<[Uuid]> = fill(&store, 1000).into();
-    head("commits, 1,000 grants");
+    head("commits, 1,000 grants", "rotations");
     let mut rates = Vec::new();
     for callers in [1, 16, 64, 256] {
         rates.push(measure("refresh", &store, &syncs, &ids, callers).0);
@@ -226,12 +241,6 @@ fn many(root: &Path, grants: u64) {
     let folder = tempfile::tempdir_in(root).expect("a folder");
     let data = folder.path().join("data");
     println!("\n{grants} grants");
-    let (store, syncs) = open(&data);
-    let few: Arc<[Uuid]> = fill(&store, 1000).into();
-    head("rate by what is there");
-    let (rate, _) = measure("1,000 grants", &store, &syncs, &few, 64);
-    drop(store);
-    fs::remove_dir_all(&data).expect("removed");
     let (store, _) = open(&data);
     let begun = Instant::now();
     let ids: Arc<[Uuid]> = fill(&store, grants).into();
@@ -245,11 +254,10 @@ fn many(root: &Path, grants: u64) {
     runtime().block_on(store.rewrite()).expect("written anew");
     println!("written anew at rest in {:.1} s", begun.elapsed().as_secs_f64());
     space("right after it", &store, &data);
-    head("rate by what is there, and during a rewriting");
-    let (full, at_rest) = measure("many grants", &store, &syncs, &ids, 64);
-    println!("{:.2} of the rate at 1,000 grants", full / rate);
-    let (_, alone_at_rest) = measure("many grants", &store, &syncs, &ids, 1);
-    for (callers, at_rest) in [(64, at_rest), (1, alone_at_rest)] {
+    compare_with_few(&folder.path().join("few"), &store, &syncs, &ids);
+    head("during a rewriting", "rotations");
+    for callers in [256, 64, 1] {
+        let (_, at_rest) = measure("at rest", &store, &syncs, &ids, callers);
         let is_over = Arc::new(AtomicBool::new(false));
         let rewriting = {
             let (store, is_over) = (Arc::clone(&store), Arc::clone(&is_over));
@@ -279,6 +287,21 @@ fn many(root: &Path, grants: u64) {
     space("after it", &store, &data);
     drop(store);
     opened("opened after that", &data);
+}
+
+/// The rate of 64 callers with all these grants and with a thousand in another store, in turn.
+fn compare_with_few(folder: &Path, store: &Arc<SledStore>, syncs: &AtomicU64, ids: &Arc<[Uuid]>) {
+    let (small, small_syncs) = open(folder);
+    let few: Arc<[Uuid]> = fill(&small, 1000).into();
+    head("rate by what is there", "rotations");
+    let mut ratios: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let (rate, _) = measure("1,000 grants", &small, &small_syncs, &few, 64);
+            measure("all of them", store, syncs, ids, 64).0 / rate
+        })
+        .collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    println!("{:.2} of the rate at 1,000 grants ({:.2} to {:.2})", ratios[ROUNDS / 2], ratios[0], ratios[ROUNDS - 1]);
 }
 
 /// The most memory that this process has had since the last call, in MiB.
@@ -328,7 +351,7 @@ fn backup(root: &Path, grants: u64) {
         );
     };
     export(&store);
-    head("beside an export");
+    head("beside an export", "rotations");
     measure("at rest", &store, &syncs, &ids, 16);
     let is_over = Arc::new(AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -363,7 +386,7 @@ fn expiry(root: &Path, grants: u64) {
     let (store, syncs) = open(&data);
     let ids: Arc<[Uuid]> = fill(&store, grants).into();
     println!("\nexpiry of {grants} grants");
-    head("beside refreshes");
+    head("beside refreshes", "rotations");
     let (_, at_rest) = measure("at rest", &store, &syncs, &ids, 16);
     for (what, now) in [("a round that finds nothing", BEGIN), ("all are over", BEGIN + 2 * DAY)] {
         let begun = Instant::now();
