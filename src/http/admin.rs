@@ -1,9 +1,10 @@
 //! Who may administer: whoever has an access token for the admin API, which is a protected resource like any other.
 //!
-//! Its name is `<issuer>/admin`. A token opens it that we signed, that is for it (`aud`), that has the scope
+//! Its name is `<issuer>/admin`. A token opens it that we signed, that is for it alone (`aud`), that has the scope
 //! `server.admin_scope`, that a client has for itself, and whose client is still registered; `jotsmith grants` mints its
 //! own with the keys of the configuration. Refused is a token in which a person takes part: it can come from a browser,
-//! and nobody has asked that person for this.
+//! and nobody has asked that person for this. So is one that is for another resource too: whoever runs that one
+//! receives it, and could bring it here (RFC 9700 §2.3).
 //!
 //! `Host` must be an address, `localhost` or the issuer's host, as a page could otherwise have its own name lead here
 //! (DNS rebinding): an address leads nowhere else, and no page has the other two names. There is no CORS: no page may ask.
@@ -76,9 +77,18 @@ impl<'a> CommandLineClaims<'a> {
 struct Claims {
     sub: String,
     client_id: String,
+    aud: Audience,
     #[serde(default)]
     scope: String,
     auth_time: Option<IgnoredAny>,
+}
+
+/// For how many the token is (RFC 7519 §4.1.3); that we are among them was seen with the signature.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    Several(Vec<IgnoredAny>),
+    One(IgnoredAny),
 }
 
 /// Why a request is not let through.
@@ -92,6 +102,8 @@ pub(super) enum Denied {
     Malformed,
     #[error("the token is refused: {0}")]
     Token(#[from] JwsRefused),
+    #[error("the token is for another resource too")]
+    ForOthersToo,
     #[error("a person takes part in the token")]
     OfPerson,
     #[error("the client of the token is not registered")]
@@ -121,6 +133,9 @@ pub(super) fn admit(request: &HttpRequest, live: &Live, now: Timestamp) -> Resul
         leeway: Duration::ZERO,
     };
     let claims: Claims = live.keys.verify(token, &expected)?;
+    if matches!(&claims.aud, Audience::Several(audience) if audience.len() > 1) {
+        return Err(Denied::ForOthersToo);
+    }
     if claims.auth_time.is_some() || claims.sub != claims.client_id {
         return Err(Denied::OfPerson);
     }
@@ -170,7 +185,9 @@ impl Denied {
         match self {
             Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::NoToken | Self::Token(_) | Self::OfPerson | Self::NoClient => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::Token(_) | Self::ForOthersToo | Self::OfPerson | Self::NoClient => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::NoScope => StatusCode::FORBIDDEN,
         }
     }
@@ -180,7 +197,7 @@ impl Denied {
         match self {
             Self::NoToken => None,
             Self::OtherHost | Self::Malformed => Some("invalid_request"),
-            Self::Token(_) | Self::OfPerson | Self::NoClient => Some("invalid_token"),
+            Self::Token(_) | Self::ForOthersToo | Self::OfPerson | Self::NoClient => Some("invalid_token"),
             Self::NoScope => Some("insufficient_scope"),
         }
     }
@@ -190,7 +207,9 @@ impl Denied {
             Self::OtherHost => "The request is for another host. Ask by address, by localhost or by the issuer's host.",
             Self::NoToken => "An access token for the admin API is needed, in the Authorization header.",
             Self::Malformed => "The bearer token is malformed, or sent in two ways.",
-            Self::Token(_) | Self::OfPerson | Self::NoClient => "The access token is not good for the admin API.",
+            Self::Token(_) | Self::ForOthersToo | Self::OfPerson | Self::NoClient => {
+                "The access token is not good for the admin API."
+            }
             Self::NoScope => "The access token does not have the scope of the admin API.",
         }
     }

@@ -12,7 +12,7 @@ use crate::harness::people::{
 };
 use crate::harness::program::{self, Outcome, Running};
 use crate::harness::requests::{Parameters, ask_of_app, ask_of_trusted, ask_of_web, redemption, refresh};
-use crate::harness::{Answer, SECRET, START, Site, TestServer, free_port};
+use crate::harness::{Answer, SECRET, START, Site, TestServer, claims, free_port};
 
 const PATH: &str = "/admin/grants";
 
@@ -207,12 +207,15 @@ fn refused(answer: &Answer, status: u16) -> Option<String> {
 }
 
 #[tokio::test]
-async fn only_a_clients_own_token_for_the_admin_api_with_its_scope_is_let_through() {
+async fn only_a_clients_own_token_for_the_admin_api_alone_with_its_scope_is_let_through() {
     let server = TestServer::start(&config());
     let asked = operators(&server);
     let good = operator(&server).await;
     let (elsewhere, no_scope) = (asked.clone().with("resource", ELSEWHERE), asked.clone().with("scope", "read"));
     let elsewhere = server.token(OPS, &elsewhere).await.access_token();
+    // Whoever runs the other resource receives it too, and could bring it here.
+    let both = server.token(OPS, &asked.clone().and("resource", ELSEWHERE)).await.access_token();
+    assert_eq!(claims(&both)["aud"].as_array().map(Vec::len), Some(2));
     let no_scope = server.token(OPS, &no_scope).await.access_token();
     let asked = [("grant_type", "password"), ("username", ALICE), ("password", PASSWORD), ("scope", "jotsmith:admin")];
     let admin = format!("{}/admin", server.issuer);
@@ -224,7 +227,8 @@ async fn only_a_clients_own_token_for_the_admin_api_with_its_scope_is_let_throug
 
     for method in [Method::GET, Method::DELETE] {
         let query = format!("?subject={ALICES_SUBJECT}");
-        for token in [elsewhere.clone(), persons.access_token(), persons.refresh_token(), forged.clone()] {
+        for token in [elsewhere.clone(), both.clone(), persons.access_token(), persons.refresh_token(), forged.clone()]
+        {
             let answer = ask(&server, method.clone(), &query, &token).await;
             assert_eq!(refused(&answer, 401).as_deref(), Some("invalid_token"), "{method} {token}");
         }
