@@ -48,6 +48,8 @@ pub struct RememberedConsent {
     left_out: Scope,
     resources: Vec<ResourceIndicator>,
     given_at: Timestamp,
+    /// All consents of the person from this time and before had been ended when it was given.
+    valid_from: Option<Timestamp>,
 }
 
 impl RememberedConsent {
@@ -61,7 +63,14 @@ impl RememberedConsent {
             left_out: asked.intersection(left_out),
             resources: request.terms().resources.clone(),
             given_at: now,
+            valid_from: None,
         })
+    }
+
+    /// The same, given after all consents of the person from `valid_from` and before had been ended.
+    #[must_use]
+    pub fn after(self, valid_from: Option<Timestamp>) -> Self {
+        Self { valid_from, ..self }
     }
 
     /// What the person `subject` left out of what a request asks for, where they have answered all of it. All consents of
@@ -87,13 +96,15 @@ impl RememberedConsent {
         is_answer.then_some(left_out)
     }
 
-    /// Whether it is this person's about this client and way back, and was not ended since.
+    /// Whether it is this person's about this client and way back, and was not ended since: also not by an end that is
+    /// later and says an earlier time, as a clock was ahead when the consent was given.
     fn is_of(&self, request: &AuthorizationRequest, subject: &str, valid_from: Option<Timestamp>) -> bool {
-        valid_from.is_none_or(|valid_from| self.given_at > valid_from) && self.binding == binding(request, subject)
+        let is_ended = valid_from > self.valid_from || valid_from >= Some(self.given_at);
+        !is_ended && self.binding == binding(request, subject)
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
-        now.since(self.given_at) <= LONGEST_CONSENT
+        !self.given_at.is_ahead_of(now) && now.since(self.given_at) <= LONGEST_CONSENT
     }
 
     /// Whether this one, which is younger, stands for `other`: nothing of it is lost, or the person has changed their mind
@@ -114,7 +125,7 @@ impl RememberedConsent {
     fn weight(&self) -> usize {
         let scope: usize = self.scope.tokens().chain(self.left_out.tokens()).map(|token| token.len() + 1).sum();
         let resources: usize = self.resources.iter().map(|resource| resource.as_str().len() + 2).sum();
-        SHA256_BYTES + size_of::<Timestamp>() + 6 + scope + resources
+        SHA256_BYTES + 2 * size_of::<Timestamp>() + 7 + scope + resources
     }
 }
 
@@ -200,6 +211,7 @@ fn binding(request: &AuthorizationRequest, subject: &str) -> [u8; SHA256_BYTES] 
 mod tests {
     use super::*;
     use crate::authorize::fixture::{NOW, Registered};
+    use crate::foundation::clock::CLOCK_TOLERANCE;
 
     const ALICE: &str = "alice";
 
@@ -271,13 +283,27 @@ mod tests {
     fn a_consent_ends_after_90_days_or_with_everything_of_the_person() {
         let request = Registered::default().request("client_id=web");
         let mut remembered = RememberedConsents::default();
-        remembered
-            .remember(RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
+        let end = NOW.before(Duration::from_millis(1));
+        let consent = RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered");
+        remembered.remember(consent.after(Some(end)));
         let covers = |valid_from, now| remembered.cover(&request, ALICE, valid_from, now).is_some();
         assert!(covers(None, later(LONGEST_CONSENT)));
         assert!(!covers(None, later(LONGEST_CONSENT + Duration::from_millis(1))));
-        assert!(covers(Some(NOW.before(Duration::from_millis(1))), NOW));
+        assert!(covers(Some(end), NOW));
         assert!(!covers(Some(NOW), NOW));
+    }
+
+    #[test]
+    fn a_consent_from_a_clock_that_was_ahead_is_not_taken_until_then_nor_after_an_end_of_everything() {
+        let request = Registered::default().request("client_id=web");
+        let mut remembered = RememberedConsents::default();
+        remembered
+            .remember(RememberedConsent::given(&request, &Scope::empty(), ALICE, NOW).expect("may be remembered"));
+        let covers = |valid_from, now| remembered.cover(&request, ALICE, valid_from, now).is_some();
+        let earliest = NOW.before(CLOCK_TOLERANCE);
+        assert!(covers(None, earliest));
+        assert!(!covers(None, earliest.before(Duration::from_millis(1))));
+        assert!(!covers(Some(NOW.before(Duration::from_hours(1))), later(Duration::from_secs(1))));
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub enum InteractionRefused {
     /// The person said no.
     #[error("the person did not consent")]
     Denied,
-    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits.
+    /// The person took longer than a [`PendingRequest`](super::pending::PendingRequest) waits, or a clock was ahead when
+    /// the request came.
     #[error("the person took too long")]
     Expired,
     /// Everything of this person was ended after the request had come.

@@ -52,7 +52,8 @@ impl PendingRequest {
         let target = redirect_target(client, Some(&self.redirect_uri)).map_err(shown)?;
 
         let to = ReturnAddress { target, state: self.state, mode: self.mode };
-        if now.since(self.terms.created_at) > PENDING_LIFETIME {
+        let is_from_the_future = self.terms.created_at.is_ahead_of(now);
+        if is_from_the_future || now.since(self.terms.created_at) > PENDING_LIFETIME {
             return Err(AuthorizationError::Expired { client: Arc::clone(client), to });
         }
         let scope = self.terms.scope.to_string();
@@ -79,6 +80,7 @@ mod tests {
     use super::*;
     use crate::authorize::fixture::{NOW, Refusal, Registered};
     use crate::clients::ClientMetadata;
+    use crate::foundation::clock::CLOCK_TOLERANCE;
     use crate::protocol::error::ErrorCode;
 
     fn resume(query: &str, later: &Registered, span: Duration) -> Result<AuthorizationRequest, Refusal> {
@@ -105,6 +107,17 @@ mod tests {
         let moved = Registered::with(|metadata| metadata.redirect_uris = vec!["https://web.example/new".to_owned()]);
         let refused = resume(query, &moved, too_late).expect_err("too old");
         assert_eq!(refused, Refusal::Shown(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn a_pending_request_from_a_clock_that_was_ahead_is_over() {
+        let registered = Registered::default();
+        let resume =
+            |now| PendingRequest::new(&registered.request("client_id=web")).resume(registered.registrations(), now);
+        let earliest = NOW.before(CLOCK_TOLERANCE);
+        assert!(resume(earliest).is_ok());
+        let refused = resume(earliest.before(Duration::from_millis(1))).expect_err("from the future");
+        assert_eq!(Refusal::from(refused), Refusal::Expired("web".to_owned(), None));
     }
 
     #[test]

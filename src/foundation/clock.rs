@@ -8,6 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+/// How far two clocks may lie apart, or one may be set back, and count as right: added wherever one machine relies on what
+/// another has read or signed, or on what itself wrote before.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
 /// Arithmetic saturates: no moment lies before 1970, and the far future stays the far future.
@@ -39,6 +43,12 @@ impl Timestamp {
     /// How long after `earlier` this is, and zero when it is not after it.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whether it lies further after `now` than [`CLOCK_TOLERANCE`] explains: the clock that it was written by was ahead,
+    /// or this one is behind.
+    pub fn is_ahead_of(self, now: Self) -> bool {
+        self > now + CLOCK_TOLERANCE
     }
 
     /// The moment `span` before this one, and 1970 when there is none.
@@ -150,6 +160,13 @@ mod tests {
         assert_eq!(end.to_string(), "9999-12-31T23:59:59Z");
         assert_eq!(Timestamp::from_seconds(1).before(Duration::from_secs(9)), Timestamp::default());
         assert_eq!(Timestamp::from_seconds(1).since(Timestamp::from_seconds(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_is_ahead_when_it_lies_further_after_now_than_clocks_lie_apart() {
+        let now = Timestamp::from_seconds(1000);
+        assert!(!now.is_ahead_of(now) && !(now + CLOCK_TOLERANCE).is_ahead_of(now));
+        assert!((now + CLOCK_TOLERANCE + Duration::from_millis(1)).is_ahead_of(now));
     }
 
     #[test]

@@ -104,6 +104,8 @@ async fn signed_in(
         Ok(early_end) => early_end,
         Err(unavailable) => return step.refuse(asked.to().clone(), &unavailable.into()),
     };
+    step.tell_of_end_ahead(early_end.valid_from);
+    let session = session.after(early_end.valid_from);
     let is_asked = step.must_ask(asked, &session, early_end.valid_from);
     let mut response = match is_asked.then(|| step.go_on(asked)).flatten() {
         Some(on) => on,

@@ -19,9 +19,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::key_ring::KeyRing;
-use super::schedule::CLOCK_TOLERANCE;
 use super::signing_key::SigningKey;
-use crate::foundation::clock::Timestamp;
+use crate::foundation::clock::{CLOCK_TOLERANCE, Timestamp};
 
 /// What one server has published until now, without interruption, and what that obliges it to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

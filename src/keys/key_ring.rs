@@ -13,10 +13,10 @@ use super::algorithm::Algorithm;
 use super::history::{Continuation, History, NotContinued};
 use super::jwks::{RenderedKeySet, Timeline};
 use super::jws::{self, Expectation, JwsRefused};
-use super::schedule::{CLOCK_TOLERANCE, Demands, KeyState, Schedule, ScheduleRefused, Scheduled};
+use super::schedule::{Demands, KeyState, Schedule, ScheduleRefused, Scheduled};
 use super::signing_key::{SigningFailed, SigningKey};
 use super::token_type::TokenType;
-use crate::foundation::clock::Timestamp;
+use crate::foundation::clock::{CLOCK_TOLERANCE, Timestamp};
 
 /// The signing keys of the server, one schedule an algorithm.
 #[derive(Debug)]

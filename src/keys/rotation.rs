@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::schedule::{CLOCK_TOLERANCE, Demands, KeyState, Lifecycle, Schedule, ScheduleRefused, Scheduled};
-use crate::foundation::clock::Timestamp;
+use super::schedule::{Demands, KeyState, Lifecycle, Schedule, ScheduleRefused, Scheduled};
+use crate::foundation::clock::{CLOCK_TOLERANCE, Timestamp};
 
 /// What becomes of a schedule that is to have a new key.
 #[derive(Debug, Clone, PartialEq, Eq)]

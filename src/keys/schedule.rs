@@ -7,10 +7,7 @@
 
 use std::time::Duration;
 
-use crate::foundation::clock::Timestamp;
-
-/// How far two clocks may lie apart: added wherever one machine relies on what another has read or signed.
-pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+use crate::foundation::clock::{CLOCK_TOLERANCE, Timestamp};
 
 /// The moments in the life of a key. Without any it is published and signs, always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,7 +8,8 @@
 //!   sealing key and all, learns no name;
 //! - a mark, made anew whenever that person signs in and at no other time, under which failures are counted: a copy of
 //!   the cookie has no budget of its own, and signing in as somebody else gives no fresh one;
-//! - when that was. After [`KNOWN_FOR`] it is void, and so it is when all of the person's sessions were ended since.
+//! - when that was. After [`KNOWN_FOR`] it is void, so it is when all of the person's sessions were ended since, and so
+//!   it is before, where a clock was ahead.
 //!
 //! It refuses no one: whoever is not recognized is a stranger.
 
@@ -81,7 +82,7 @@ impl KnownBrowser {
 
 impl KnownPerson {
     fn is_known(&self, now: Timestamp) -> bool {
-        now < self.since + KNOWN_FOR
+        !self.since.is_ahead_of(now) && now < self.since + KNOWN_FOR
     }
 }
 
@@ -115,6 +116,7 @@ fn digest_of(account: &Account) -> [u8; SHA256_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foundation::clock::CLOCK_TOLERANCE;
     use crate::foundation::password_hash::{Cost, PasswordHash};
     use crate::foundation::random::OsRandom;
     use crate::protocol::claims::CustomClaims;
@@ -145,6 +147,9 @@ mod tests {
         let last = (NOW + KNOWN_FOR).before(MILLISECOND);
         assert!(browser.recognize(&alice, last).is_some_and(|recognized| recognized.subject() == "1"));
         assert!(browser.recognize(&alice, NOW + KNOWN_FOR).is_none());
+        let earliest = NOW.before(CLOCK_TOLERANCE);
+        assert!(browser.recognize(&alice, earliest).is_some());
+        assert!(browser.recognize(&alice, earliest.before(MILLISECOND)).is_none(), "a clock was ahead");
         assert!(browser.recognize(&bob, NOW).is_none());
         assert!(KnownBrowser::default().is_empty() && !browser.is_empty());
     }

@@ -2,6 +2,9 @@
 //!
 //! The store keeps of a session only its early end. All else is decided from the sealed session itself, the account as
 //! it is now and the clock.
+//!
+//! A clock may have been ahead when a session began. So the session says which end of all sessions was the last one that
+//! was known then: a later one ends it, whatever time the session took for its own. And until that time it is not taken.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +46,8 @@ pub struct Session {
     /// When it is over at the latest.
     pub expires_at: Timestamp,
     password_digest: [u8; SHA256_BYTES],
+    /// All sessions of the subject that began no later than this had been ended when it began.
+    valid_from: Option<Timestamp>,
 }
 
 /// What has been ended early, as the store knows it.
@@ -66,6 +71,9 @@ pub enum SessionOver {
     /// All sessions of its subject from that time were ended.
     #[error("all sessions of the subject were ended")]
     AllEnded,
+    /// It says that it began after now.
+    #[error("the session began after now: a clock was ahead, or this one is behind")]
+    FromTheFuture,
     /// Its subject may not sign in any more.
     #[error("the subject has no account any more")]
     NoAccount,
@@ -84,7 +92,14 @@ impl Session {
             auth_time: now,
             expires_at: now + lifetime,
             password_digest: account.password_hash().digest(),
+            valid_from: None,
         }
+    }
+
+    /// The same, begun after all sessions of the subject had been ended that began no later than `valid_from`.
+    #[must_use]
+    pub fn after(self, valid_from: Option<Timestamp>) -> Self {
+        Self { valid_from, ..self }
     }
 
     /// Whether it still holds at `now`. `account` is what the directory finds for its subject.
@@ -95,9 +110,13 @@ impl Session {
         if early_end.is_signed_out {
             return Err(SessionOver::SignedOut);
         }
-        // Within one millisecond nobody can tell which came first, so the end wins.
-        if early_end.valid_from.is_some_and(|valid_from| self.auth_time <= valid_from) {
+        // An end that was not there yet when the session began, even if that says it was later. Within one millisecond
+        // nobody can tell which came first, so the end wins.
+        if early_end.valid_from > self.valid_from || early_end.valid_from >= Some(self.auth_time) {
             return Err(SessionOver::AllEnded);
+        }
+        if self.auth_time.is_ahead_of(now) {
+            return Err(SessionOver::FromTheFuture);
         }
         let account = account.filter(|account| *account.subject() == self.subject).ok_or(SessionOver::NoAccount)?;
         if !is_equal(&account.password_hash().digest(), &self.password_digest) {
@@ -110,6 +129,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foundation::clock::CLOCK_TOLERANCE;
     use crate::foundation::password_hash::{Cost, PasswordHash};
     use crate::foundation::random::OsRandom;
     use crate::protocol::claims::CustomClaims;
@@ -155,10 +175,33 @@ mod tests {
     fn ending_all_sessions_ends_those_that_began_no_later() {
         let alice = alice();
         let check = |valid_from| {
-            begin(&alice).check(Some(&alice), EarlyEnd { is_signed_out: false, valid_from: Some(valid_from) }, BEGIN)
+            let session = begin(&alice).after(Some(BEGIN.before(Duration::from_millis(1))));
+            session.check(Some(&alice), EarlyEnd { is_signed_out: false, valid_from: Some(valid_from) }, BEGIN)
         };
         assert_eq!(check(BEGIN), Err(SessionOver::AllEnded));
         assert_eq!(check(BEGIN.before(Duration::from_millis(1))), Ok(()));
+    }
+
+    #[test]
+    fn an_end_that_came_later_ends_a_session_from_a_clock_that_was_ahead() {
+        let alice = alice();
+        let [before, end] = [BEGIN.before(Duration::from_secs(200)), BEGIN.before(Duration::from_secs(100))];
+        let session = begin(&alice).after(Some(before));
+        for now in [end, BEGIN, BEGIN + Duration::from_secs(1)] {
+            let early_end = EarlyEnd { is_signed_out: false, valid_from: Some(end) };
+            assert_eq!(session.check(Some(&alice), early_end, now), Err(SessionOver::AllEnded));
+        }
+        // A store that was brought back may know less than the session.
+        assert_eq!(session.check(Some(&alice), EarlyEnd::default(), BEGIN), Ok(()));
+    }
+
+    #[test]
+    fn a_session_that_says_it_began_after_now_is_not_taken_until_then() {
+        let alice = alice();
+        let check = |now| begin(&alice).check(Some(&alice), EarlyEnd::default(), now);
+        let earliest = BEGIN.before(CLOCK_TOLERANCE);
+        assert_eq!(check(earliest.before(Duration::from_millis(1))), Err(SessionOver::FromTheFuture));
+        assert_eq!(check(earliest), Ok(()));
     }
 
     #[test]
@@ -182,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_session_reads_what_it_writes() {
-        let session = begin(&alice());
+        let session = begin(&alice()).after(Some(BEGIN));
         let written = postcard::to_stdvec(&session).expect("it is written");
         assert_eq!(postcard::from_bytes::<Session>(&written).expect("it is read"), session);
     }

@@ -11,7 +11,8 @@ pub trait SessionStore: Send + Sync {
     fn end_session(&self, sid: SessionId, until: Timestamp) -> Stored<'_, ()>;
 
     /// Ends everything of a subject that began no later than `now`: sessions, consents, pending requests, codes and
-    /// grants. An earlier `now` than one before changes nothing.
+    /// grants. Sessions and consents that have begun are ended also where they say a later time, from a clock that was
+    /// ahead. An earlier `now` than one before changes nothing.
     fn end_all<'a>(&'a self, subject: &'a str, now: Timestamp) -> Stored<'a, ()>;
 
     /// What has been ended early of a session and its subject.

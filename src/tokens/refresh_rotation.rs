@@ -16,9 +16,6 @@ use crate::foundation::clock::Timestamp;
 
 use super::grant::Grant;
 
-/// How far a clock may stand behind the last rotation and still be taken for the same time.
-const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
-
 /// What a client's rotations go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationPolicy {
@@ -71,7 +68,7 @@ pub fn decide(grant: &Grant, presented: u32, now: Timestamp, policy: &RotationPo
     if grant.generation - presented > 1 {
         return Decision::Reuse(revoke(grant, now));
     }
-    if now + CLOCK_TOLERANCE < grant.rotated_at {
+    if grant.rotated_at.is_ahead_of(now) {
         return Decision::ClockBehind;
     }
     if !policy.retry_window.is_zero() && now.since(grant.rotated_at) <= policy.retry_window {

@@ -12,9 +12,11 @@ use crate::harness::people::{
 };
 use crate::harness::program::{self, Outcome, Running};
 use crate::harness::requests::{Parameters, ask_of_app, ask_of_trusted, ask_of_web, redemption, refresh};
-use crate::harness::{Answer, SECRET, START, Site, TestServer, claims, free_port};
+use crate::harness::{Answer, SECRET, START, Site, TestServer, claims, free_port, log};
 
 const PATH: &str = "/admin/grants";
+
+const HOUR: Duration = Duration::from_hours(1);
 
 /// The client of an operator.
 const OPS: &str = "ops";
@@ -169,6 +171,43 @@ async fn one_request_logs_a_person_out_everywhere_and_nobody_else() {
     server.advance(Duration::from_secs(1));
     let fresh = server.tokens_for(&ask_of_web()).await;
     assert!(server.is_active(WEB, &fresh.access_token()).await);
+}
+
+#[tokio::test]
+async fn who_signed_in_while_the_clock_was_ahead_is_logged_out_for_good_all_the_same() {
+    for ahead in [Duration::from_secs(30), HOUR] {
+        let server = TestServer::start(&config());
+        let mut browser = server.browser();
+        browser.code(&ask_of_web()).await;
+        server.clock.set(START.before(ahead));
+        let ended = end(&server, &format!("?subject={ALICES_SUBJECT}")).await;
+        assert_eq!(ended["ended_sessions"], true);
+        server.advance(Duration::from_secs(1));
+        assert!(browser.clone().authorize(&ask_of_web()).await.is_login(), "{ahead:?}");
+        // Nor when the clock has come to the time of that sign-in.
+        server.clock.set(START + Duration::from_secs(1));
+        let page = browser.authorize(&ask_of_web()).await;
+        assert!(page.is_login(), "{ahead:?}");
+        assert!(browser.sign_in(&page).await.is_consent(), "the consent is gone too, {ahead:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_logged_out_by_a_clock_that_was_ahead_is_kept_out_until_then_and_the_log_says_why() {
+    let server = TestServer::start(&config());
+    server.clock.set(START + HOUR);
+    end(&server, &format!("?subject={ALICES_SUBJECT}")).await;
+    server.clock.set(START);
+    let mut browser = server.browser();
+    let page = browser.authorize(&ask_of_web()).await;
+    let answer = browser.sign_in(&page).await;
+    assert_eq!(answer.sent_back()["error"], "access_denied");
+    let lines = log::lines_with(answer.header("x-request-id"));
+    let until = (START + HOUR).to_string();
+    assert!(lines.iter().any(|line| line["level"] == "WARN" && line["until"] == *until), "{lines:?}");
+
+    server.clock.set(START + HOUR + Duration::from_secs(1));
+    assert!(browser.consent(&ask_of_web()).await.code().starts_with("jsc_"));
 }
 
 #[tokio::test]

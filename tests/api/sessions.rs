@@ -12,7 +12,7 @@ use crate::harness::people::{
     without_people,
 };
 use crate::harness::requests::{ask_of_trusted, ask_of_web, redemption};
-use crate::harness::{Answer, START, TestServer, claims};
+use crate::harness::{Answer, START, TestServer, claims, log};
 
 /// Who this browser is signed in as, by the token that comes of it; `None`: nobody.
 async fn subject(server: &TestServer, browser: &mut Browser) -> Option<String> {
@@ -229,4 +229,33 @@ async fn the_time_of_signing_in_is_when_the_password_was_right() {
     let code = browser.sign_in(&page).await.code();
     let tokens = server.token(TRUSTED, &redemption(&ask_of_trusted(), &code)).await;
     assert_eq!(claims(&tokens.access_token())["auth_time"], START.as_seconds() + 7 * 60);
+}
+
+#[tokio::test]
+async fn a_session_from_a_clock_that_was_ahead_is_not_taken_before_its_time_and_the_log_says_so() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    browser.code(&ask_of_trusted()).await;
+    server.clock.set(START.before(Duration::from_mins(1)));
+    assert!(browser.authorize(&ask_of_trusted()).await.code().starts_with("jsc_"), "clocks lie apart");
+    server.clock.set(START.before(Duration::from_millis(60_001)));
+    let page = browser.clone().authorize(&ask_of_trusted()).await;
+    assert!(page.is_login());
+    let lines = log::lines_with(page.header("x-request-id"));
+    assert!(lines.iter().any(|line| line["level"] == "WARN" && line["session.began"] == *START.to_string()));
+    server.clock.set(START);
+    browser.authorize(&ask_of_trusted()).await.code();
+}
+
+#[tokio::test]
+async fn a_form_from_a_clock_that_was_ahead_leads_back_to_its_client() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    let page = browser.authorize(&ask_of_trusted()).await;
+    server.clock.set(START.before(Duration::from_hours(1)));
+    let answer = browser.sign_in(&page).await;
+    assert_eq!(answer.status, 400);
+    assert!(!answer.is_login());
+    let page = browser.authorize(&ask_of_trusted()).await;
+    browser.sign_in(&page).await.code();
 }

@@ -18,7 +18,7 @@ use crate::authorize::request::{AuthorizationError, AuthorizationRequest};
 use crate::authorize::response::{Answer, AuthorizationResponse, Delivery, ReturnAddress};
 use crate::foundation::clock::Timestamp;
 use crate::grant_types::implicit;
-use crate::login::session::Session;
+use crate::login::session::{Session, SessionOver};
 use crate::protocol::error::OAuthError;
 use crate::protocol::language::Preferences;
 use crate::protocol::response_type::ResponseType;
@@ -63,13 +63,29 @@ impl<'a> Step<'a> {
         let early_end = self.state.stores.sessions.early_end(session.sid, &session.subject).await?;
         let account = self.live.login.directory.by_subject(&session.subject).await?;
         let valid_from = early_end.valid_from;
+        self.tell_of_end_ahead(valid_from);
         Ok(match session.check(account.as_ref(), early_end, self.now) {
             Ok(()) => (Some(session), valid_from),
             Err(over) => {
-                tracing::debug!(reason = %over, "a session is over");
+                if over == SessionOver::FromTheFuture {
+                    tracing::warn!(session.began = %session.auth_time, "a session is from a clock that was ahead, and is not taken before that time");
+                } else {
+                    tracing::debug!(reason = %over, "a session is over");
+                }
                 (None, valid_from)
             }
         })
+    }
+
+    /// Says that this person is kept out by an end of all their sessions which a clock that was ahead has written: neither
+    /// they nor the operator could know why.
+    pub(super) fn tell_of_end_ahead(&self, valid_from: Option<Timestamp>) {
+        if let Some(valid_from) = valid_from.filter(|valid_from| valid_from.is_ahead_of(self.now)) {
+            tracing::warn!(
+                until = %valid_from,
+                "all sessions of a person were ended by a clock that was ahead: no session of theirs is taken before that time"
+            );
+        }
     }
 
     /// In which language and in whose colours a page is shown: what the request says comes before what the browser says.
@@ -111,7 +127,7 @@ impl<'a> Step<'a> {
                 };
                 let given = left_out.map(|left| RememberedConsent::given(request, left, &session.subject, self.now));
                 if let Some(consent) = given.flatten() {
-                    remembered.remember(consent);
+                    remembered.remember(consent.after(valid_from));
                     self.add_cookie(&mut response, CookieKind::Consents, &remembered, LONGEST_CONSENT);
                 }
                 response
