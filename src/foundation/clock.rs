@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::Add;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,13 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// Tells how much time has passed, since a moment that is always the same one. Nobody can set it; where the machine
+/// sleeps it may stand still.
+pub trait Stopwatch: Send + Sync {
+    /// The time since then.
+    fn elapsed(&self) -> Duration;
+}
+
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -115,30 +123,49 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves when it is told to.
+impl Stopwatch for SystemClock {
+    /// Since the first time that it was asked for in this process.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the operating system's clock")]
+    fn elapsed(&self) -> Duration {
+        static BEGUN: OnceLock<Instant> = OnceLock::new();
+        BEGUN.get_or_init(Instant::now).elapsed()
+    }
+}
+
+/// A clock that moves when it is told to, and a stopwatch beside it.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    now: AtomicU64,
+    elapsed: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that stands at `now`.
     pub const fn at(now: Timestamp) -> Self {
-        Self(AtomicU64::new(now.0))
+        Self { now: AtomicU64::new(now.0), elapsed: AtomicU64::new(0) }
     }
 
-    /// Moves forward by `span`.
+    /// Moves forward by `span`, for so much time has passed.
     pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(millis(span), Ordering::SeqCst);
+        self.now.fetch_add(millis(span), Ordering::SeqCst);
+        self.elapsed.fetch_add(millis(span), Ordering::SeqCst);
     }
 
-    /// Jumps to `now`, backwards too.
+    /// Jumps to `now`, backwards too, while no time passes.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.0, Ordering::SeqCst);
+        self.now.store(now.0, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+}
+
+impl Stopwatch for ManualClock {
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.elapsed.load(Ordering::SeqCst))
     }
 }
 

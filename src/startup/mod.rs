@@ -10,7 +10,9 @@ mod reload;
 mod signals;
 #[cfg(test)]
 mod signer_elsewhere;
+mod steady_time;
 mod store;
+mod sweeper;
 mod watch;
 
 use std::future::Future;
@@ -24,7 +26,7 @@ use actix_web::web::Data;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::{self, ConfigErrors, Environment, Inputs, LogSettings, ServerSettings, Settings, StoreSettings};
-use crate::foundation::clock::{Clock, SystemClock};
+use crate::foundation::clock::{Clock, Stopwatch, SystemClock};
 use crate::foundation::fingerprints::Fingerprints;
 use crate::foundation::random::{OsRandom, Random};
 use crate::foundation::slow_hash::{PoolSize, SlowHash};
@@ -51,6 +53,7 @@ use reload::Lasting;
 pub use reload::{ReloadRefused, Reloader};
 pub use signals::OnHangUp;
 pub use store::{import_terms, open as open_store, wait as wait_for_store};
+pub use sweeper::Sweeper;
 
 /// How often what was measured is put into its buckets.
 const METRICS_PERIOD: Duration = Duration::from_secs(5);
@@ -60,6 +63,8 @@ const METRICS_PERIOD: Duration = Duration::from_secs(5);
 pub struct Foundations {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Tells how much time has passed, whatever the clock says.
+    pub stopwatch: Arc<dyn Stopwatch>,
     /// Gives unpredictable bytes.
     pub random: Arc<dyn Random>,
     /// Hashes passwords, a few at a time.
@@ -71,6 +76,7 @@ impl Foundations {
     pub fn of_the_machine() -> Self {
         Self {
             clock: Arc::new(SystemClock),
+            stopwatch: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
             slow_hash: SlowHash::new(PoolSize::for_this_machine()),
         }
@@ -141,6 +147,7 @@ pub struct Running {
     reloads: ReloadThread,
     store: Arc<SledStore>,
     publications: Arc<Publications>,
+    sweeper: Arc<Sweeper>,
 }
 
 impl Running {
@@ -166,7 +173,9 @@ impl Running {
         let live = reload::build_live(settings, &foundations, &throttle, &publications, Occasion::Start)?;
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
         let state = Data::new(State::new(live, clock, random, store::ports(&store), recorder));
-        store::sweep_now_and_then(Arc::clone(&store), state.clone());
+        let stopwatch = Arc::clone(&foundations.stopwatch);
+        let sweeper = Arc::new(Sweeper::new(Arc::clone(&store), state.clone().into_inner(), stopwatch));
+        Arc::clone(&sweeper).sweep_now_and_then();
         Arc::clone(&publications).keep_now_and_then();
         keep_metrics_small(state.metrics.clone());
         let public = listen::public(public, &fixed.server, &fixed.issuer, &state)?;
@@ -175,7 +184,7 @@ impl Running {
         let lasting = Lasting { throttle, state: state.into_inner(), fixed, publications: Arc::clone(&publications) };
         let reloader = Arc::new(Reloader::new(source, foundations, lasting, inputs));
         let reloads = ReloadThread::start(Arc::clone(&reloader))?;
-        Ok(Self { public, admin, reloader, reloads, store, publications })
+        Ok(Self { public, admin, reloader, reloads, store, publications, sweeper })
     }
 
     /// The address of the public port.
@@ -191,6 +200,11 @@ impl Running {
     /// What must be taken back is in here.
     pub fn store(&self) -> Arc<SledStore> {
         Arc::clone(&self.store)
+    }
+
+    /// What has the store forget what is over, once more than by its timer.
+    pub fn sweeper(&self) -> Arc<Sweeper> {
+        Arc::clone(&self.sweeper)
     }
 
     /// What loads the configuration again.

@@ -1,34 +1,17 @@
-//! The store that the settings name, opened; and the timer that has it forget what is over.
+//! The store that the settings name, opened.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
-
-use actix_web::web::Data;
-use tokio::time::MissedTickBehavior;
 
 use crate::config::{self, Settings, StoreSettings};
 use crate::foundation::clock::{Clock, Timestamp};
 use crate::foundation::storage::{StoreUnavailable, Stored};
-use crate::http::state::{State, Stores};
+use crate::http::state::Stores;
 use crate::store::sled::{ImportTerms, OpenFailed, SledStore};
-use crate::store::{Durability, Store, StoreOptions};
+use crate::store::{Durability, StoreOptions};
 
 use super::keys::longest_lifetime;
-
-/// How often the store is asked to forget: every second while there is more to look at, and then not for a while. A
-/// store of a million records is gone through in about two minutes.
-const PERIOD: Duration = Duration::from_secs(1);
-
-/// How many periods pass from the end of one round to the next.
-const PERIODS_OF_REST: usize = 10;
-
-/// How many records are looked at in one go: less than a millisecond on a thread that serves no request.
-const SLICE: usize = 500;
-
-/// How many slices one period may take.
-const SLICES: usize = 20;
 
 /// Opens the store.
 pub fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc<SledStore>, OpenFailed> {
@@ -83,33 +66,4 @@ pub(super) fn ports(store: &Arc<SledStore>) -> Stores {
         health: Arc::clone(store) as _,
         export: Arc::clone(store) as _,
     }
-}
-
-/// Has the store forget what is over, a slice at a time, for as long as the system of actix runs.
-pub(super) fn sweep_now_and_then(store: Arc<SledStore>, state: Data<State>) {
-    actix_web::rt::spawn(async move {
-        let mut ticks = tokio::time::interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if sweep(&store, &state).await {
-                for _ in 1..PERIODS_OF_REST {
-                    ticks.tick().await;
-                }
-            }
-        }
-    });
-}
-
-/// What one period may take; whether there is time to rest.
-async fn sweep(store: &SledStore, state: &State) -> bool {
-    for _ in 0..SLICES {
-        match store.sweep(state.now(), state.live().tombstone, SLICE).await {
-            Ok(swept) if !swept.is_at_end => {}
-            Ok(_) => return true,
-            // The requests that meet the same trouble tell of it. Where none come, this is what opens the store anew.
-            Err(_unavailable) => return false,
-        }
-    }
-    false
 }

@@ -20,8 +20,8 @@ use crate::tokens::store::GrantStore;
 /// All that a server stores.
 pub trait Store: GrantStore + CodeStore + SessionStore + OnceStore + PublicationStore + ExportStore {
     /// Removes what nobody can ask for any more: codes, ended sessions and what was shown once that are over at `now`, and
-    /// grants that have
-    /// been over for `tombstone`, the longest time for which an access token of one may still be shown to somebody.
+    /// grants that have been over for `tombstone`, the longest time for which an access token of one may still be shown to
+    /// somebody; each [`CLOCK_TOLERANCE`](crate::foundation::clock::CLOCK_TOLERANCE) later, for the clock may be ahead.
     /// Looks at no more than `limit` records, and goes on at the next call where this one stopped.
     fn sweep(&self, now: Timestamp, tombstone: Duration, limit: usize) -> Stored<'_, Swept>;
 }

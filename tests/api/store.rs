@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::people::{WEB, people};
 use crate::harness::requests::{ask_of_web, redemption, refresh};
-use crate::harness::{Site, TestServer, log};
+use crate::harness::{START, Site, TestServer, log};
 
 #[tokio::test]
 async fn a_restart_loses_no_grant_and_brings_nothing_back_that_was_spent() {
@@ -98,4 +98,36 @@ async fn a_second_server_on_the_same_folder_is_refused_and_the_first_goes_on() {
     let refused = TestServer::try_start(second).err().expect("it does not start");
     assert!(refused.contains(&folder) && refused.contains("in use by another process"), "{refused}");
     assert_eq!(server.token(WEB, &refresh(&first)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_far_forward_brings_no_signed_out_session_back_and_ends_no_grant() {
+    let server = TestServer::start(&people());
+    let mut browser = server.browser();
+    let code = browser.code(&ask_of_web()).await;
+    let tokens = server.token(WEB, &redemption(&ask_of_web(), &code)).await;
+    let mut thief = browser.clone();
+    let page = browser.get("/logout").await;
+    browser.submit(&page.form()).await;
+
+    let ahead = Duration::from_hours(24 * 365);
+    server.clock.set(START + ahead);
+    for _ in 0..3 {
+        server.sweep().await;
+    }
+    server.advance(Duration::from_mins(59));
+    server.sweep().await;
+    server.clock.set(START + Duration::from_mins(59));
+    server.sweep().await;
+    assert!(thief.authorize(&ask_of_web()).await.is_login());
+    assert_eq!(server.token(WEB, &refresh(&tokens.refresh_token())).await.status, 200);
+
+    // One that goes on with the time was set right.
+    server.clock.set(START + ahead);
+    server.sweep().await;
+    server.advance(Duration::from_hours(1));
+    server.sweep().await;
+    server.clock.set(START + Duration::from_hours(2));
+    assert!(!thief.authorize(&ask_of_web()).await.is_login(), "it was forgotten, with the grant");
+    server.token(WEB, &refresh(&tokens.refresh_token())).await.assert_error(400, "invalid_grant");
 }

@@ -23,7 +23,7 @@ use jotsmith::foundation::clock::{Clock as _, ManualClock, Timestamp};
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::slow_hash::{PoolSize, SlowHash};
 use jotsmith::login::store::SessionStore as _;
-use jotsmith::startup::{Foundations, Reloader, Running, Source};
+use jotsmith::startup::{Foundations, Reloader, Running, Source, Sweeper};
 use jotsmith::store::sled::SledStore;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, redirect};
@@ -54,6 +54,7 @@ struct Served {
     /// Holds the store, which is closed when nobody does.
     reloader: Arc<Reloader>,
     store: Arc<SledStore>,
+    sweeper: Arc<Sweeper>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -100,6 +101,12 @@ impl TestServer {
     pub(crate) async fn end_all(&self, subject: &str) {
         let store = Arc::clone(&self.served.as_ref().expect("it serves").store);
         store.end_all(subject, self.clock.now()).await.expect("the store works");
+    }
+
+    /// Has the store forget what is over, as its timer does, until the end of a round.
+    pub(crate) async fn sweep(&self) {
+        let sweeper = &self.served.as_ref().expect("it serves").sweeper;
+        while !sweeper.sweep().await {}
     }
 
     /// Writes another configuration and loads it.
@@ -180,6 +187,7 @@ impl Drop for Served {
 fn serve(site: &Site, clock: &Arc<ManualClock>) -> Result<(Addresses, Served), String> {
     let foundations = Foundations {
         clock: Arc::clone(clock) as _,
+        stopwatch: Arc::clone(clock) as _,
         random: Arc::new(OsRandom),
         slow_hash: SlowHash::new(PoolSize::for_this_machine()),
     };
@@ -187,8 +195,8 @@ fn serve(site: &Site, clock: &Arc<ManualClock>) -> Result<(Addresses, Served), S
     let (stop, stopped) = oneshot::channel();
     let source = site.source();
     let thread = std::thread::spawn(move || run(source, foundations, &started, stopped));
-    let Started { addresses, reloader, store } = starting.recv().expect("the server's thread answers")?;
-    Ok((addresses, Served { reloader, store, stop: Some(stop), thread: Some(thread) }))
+    let Started { addresses, reloader, store, sweeper } = starting.recv().expect("the server's thread answers")?;
+    Ok((addresses, Served { reloader, store, sweeper, stop: Some(stop), thread: Some(thread) }))
 }
 
 struct Addresses {
@@ -200,6 +208,7 @@ struct Started {
     addresses: Addresses,
     reloader: Arc<Reloader>,
     store: Arc<SledStore>,
+    sweeper: Arc<Sweeper>,
 }
 
 fn run(
@@ -214,7 +223,8 @@ fn run(
                 let issuer = format!("http://{}", running.public_address());
                 let admin = format!("http://{}", running.admin_address());
                 let addresses = Addresses { issuer, admin };
-                let begun = Started { addresses, reloader: running.reloader(), store: running.store() };
+                let (reloader, store, sweeper) = (running.reloader(), running.store(), running.sweeper());
+                let begun = Started { addresses, reloader, store, sweeper };
                 started.send(Ok(begun)).expect("the test waits");
                 running.until(async { drop(stopped.await) }).await.expect("the server ends well");
             }

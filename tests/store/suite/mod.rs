@@ -10,7 +10,7 @@ use std::time::Duration;
 use jotsmith::authorize::code::AuthorizationCode;
 use jotsmith::authorize::store::Redemption;
 use jotsmith::clients::ClientId;
-use jotsmith::foundation::clock::Timestamp;
+use jotsmith::foundation::clock::{CLOCK_TOLERANCE, Timestamp};
 use jotsmith::foundation::once::Remembered;
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::{id, storage::Stored};
@@ -55,6 +55,7 @@ macro_rules! every_rule_for {
             publications_are_read_as_they_were_last_kept
             the_sweeper_removes_what_is_over_and_nothing_else
             the_sweeper_goes_on_where_it_stopped
+            the_sweeper_forgets_nothing_by_a_clock_that_is_a_little_ahead
             of_racing_redeemers_one_wins
             of_racing_rememberers_one_is_first
             of_racing_rotators_one_wins_and_the_others_retry
@@ -412,8 +413,20 @@ pub(crate) fn what_is_remembered_is_remembered_once_and_until_its_time(store: &S
     assert_eq!(remember(other, after(40), after(20)), Remembered::Now);
 }
 
-fn sweep(store: &Shared, now: Timestamp, limit: usize) -> Swept {
-    answer(store.sweep(now, TOMBSTONE, limit))
+/// Sweeps what is over at `over_at`. The store does so a little later, for the clock may be ahead.
+fn sweep(store: &Shared, over_at: Timestamp, limit: usize) -> Swept {
+    answer(store.sweep(over_at + CLOCK_TOLERANCE, TOMBSTONE, limit))
+}
+
+pub(crate) fn the_sweeper_forgets_nothing_by_a_clock_that_is_a_little_ahead(store: &Shared) {
+    let sid = SessionId::new(&OsRandom);
+    answer(store.end_session(sid, after(100)));
+    let is_known = || answer(store.early_end(sid, "alice")).is_signed_out;
+    let ahead = after(100) + CLOCK_TOLERANCE;
+    assert_eq!(answer(store.sweep(ahead.before(Duration::from_millis(1)), TOMBSTONE, 1000)).removed, 0);
+    assert!(is_known());
+    assert_eq!(answer(store.sweep(ahead, TOMBSTONE, 1000)).removed, 1);
+    assert!(!is_known());
 }
 
 pub(crate) fn the_sweeper_removes_what_is_over_and_nothing_else(store: &Shared) {
