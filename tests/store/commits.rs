@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex};
 use jotsmith::foundation::storage::{StoreHealth as _, StoreUnavailable};
 use jotsmith::login::store::SessionStore as _;
 use jotsmith::store::Durability;
-use jotsmith::store::sled::{CommitStep, SledStore};
+use jotsmith::store::sled::{CommitStep, OpenFailed, SledStore};
 use jotsmith::tokens::grant::Grant;
-use jotsmith::tokens::store::Rotation;
+use jotsmith::tokens::store::{GrantStore as _, Rotation};
 use tempfile::TempDir;
 
-use crate::sled::{At, clock, folder, generations, open, open_with_probe, options, records};
+use crate::sled::{At, clock, copy, folder, generations, open, open_with_probe, options, records, try_open};
 use crate::suite::{self, POLICY, Shared, after, answer, code_of, grant_of, new_id, try_answer};
 
 /// A store in which the next commit fails at a step, each time that `fails` is set; and how often it was opened anew.
@@ -46,8 +46,7 @@ fn a_commit_that_fails_is_not_answered_and_the_store_works_again() {
         let fails = Arc::new(AtomicBool::new(false));
         let (store, reopened) = failing(&data, at, &fails);
         let grant = suite::put_grant(&store, 0);
-        let inode = || fs::metadata(records(&data).join("db")).expect("there").ino();
-        let before = inode();
+        let before = file_of(&data);
 
         fails.store(true, Ordering::SeqCst);
         let refused = try_answer(store.rotate(grant.id, 0, after(1), POLICY)).expect_err("the disk failed");
@@ -61,10 +60,127 @@ fn a_commit_that_fails_is_not_answered_and_the_store_works_again() {
         assert_eq!(reopened.load(Ordering::SeqCst), 1);
         assert_eq!(answer(store.read_grant(grant.id)), Some(next.clone()));
         // A file whose sync failed once is never trusted again.
-        assert_ne!(inode(), before);
+        assert_ne!(file_of(&data), before);
         assert_eq!(generations(&data), 1);
         drop(store);
         assert_eq!(answer(open(&data).read_grant(grant.id)), Some(next));
+    }
+}
+
+/// Which file the records that count are in.
+fn file_of(data: &Path) -> u64 {
+    fs::metadata(records(data).join("db")).expect("there").ino()
+}
+
+fn in_use(data: &Path) -> String {
+    let mark = fs::read_to_string(data.join("jotsmith.store")).expect("a mark");
+    mark.lines().find_map(|line| line.strip_prefix("in use ")).expect("a word").to_owned()
+}
+
+/// Opens a store on a disk that fails at a step, for as long as there is one.
+fn open_on(
+    data: &Path,
+    durability: Durability,
+    failing: &Arc<Mutex<Option<CommitStep>>>,
+) -> Result<SledStore, OpenFailed> {
+    let failing = Arc::clone(failing);
+    let probe = move |step| match *failing.lock().expect("unpoisoned") {
+        Some(at) if at == step => Err(io::Error::other("the disk is on fire")),
+        _ => Ok(()),
+    };
+    SledStore::open_with_probe(options(data, durability), clock(), Box::new(At(probe)))
+}
+
+#[test]
+fn a_file_whose_sync_failed_is_not_trusted_by_the_next_start_either() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let failing = Arc::default();
+    let store: Shared = Arc::new(open_on(&data, Durability::Fsync, &failing).expect("it opens"));
+    let grants: Vec<_> = (0..20).map(|_| suite::put_grant(&store, 0)).collect();
+    let before = file_of(&data);
+    *failing.lock().expect("unpoisoned") = Some(CommitStep::Sync);
+    assert!(try_answer(store.rotate(grants[0].id, 0, after(1), POLICY)).is_err());
+    drop(store);
+    assert_eq!(file_of(&data), before);
+    assert_eq!(in_use(&data), "failed f");
+
+    let store = open(&data);
+    let recovered = file_of(&data);
+    assert_ne!(recovered, before);
+    assert_eq!(generations(&data), 1);
+    assert!(grants[1..].iter().all(|grant| answer(store.read_grant(grant.id)).as_ref() == Some(grant)));
+    let rotation = answer(store.rotate(grants[0].id, 0, after(2), POLICY));
+    assert!(matches!(rotation, Rotation::Rotated(_) | Rotation::Retried(_)), "{rotation:?}");
+    drop(store);
+    // All is well again, and there is nothing to write anew.
+    assert_eq!(in_use(&data), "closed  ");
+    let store = open(&data);
+    assert_eq!(file_of(&data), recovered);
+    assert_eq!(answer(store.read_grant(grants[0].id)).map(|grant| grant.generation), Some(1));
+}
+
+#[test]
+fn a_start_whose_sync_failed_is_not_trusted_by_the_next_one() {
+    for at in [CommitStep::Open, CommitStep::Sync] {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let grant = suite::put_grant(&open(&data), 0);
+        let before = file_of(&data);
+        let failing = Arc::new(Mutex::new(Some(at)));
+        // As a supervisor does it: again and again.
+        for _ in 0..3 {
+            let refused = open_on(&data, Durability::Fsync, &failing).expect_err("the disk fails");
+            assert!(matches!(&refused, OpenFailed::Io { cause, .. } if cause.contains("on fire")), "{refused}");
+        }
+        *failing.lock().expect("unpoisoned") = None;
+        let store = open_on(&data, Durability::Fsync, &failing).expect("it opens");
+        let recovered = file_of(&data);
+        assert_ne!(recovered, before, "{at:?}");
+        assert_eq!(generations(&data), 1);
+        assert_eq!(answer(store.read_grant(grant.id)).as_ref(), Some(&grant));
+        drop(store);
+        assert_eq!(answer(open(&data).read_grant(grant.id)), Some(grant));
+        assert_eq!(file_of(&data), recovered);
+    }
+}
+
+#[test]
+fn a_start_whose_sync_failed_forgets_nothing_of_how_the_store_was_left() {
+    for (at, is_cut_off) in [CommitStep::Open, CommitStep::Sync].into_iter().flat_map(|at| [(at, false), (at, true)]) {
+        let folder = folder();
+        let [running, left] = ["running", "left"].map(|name| folder.path().join(name));
+        let store = open_on(&running, Durability::Periodic, &Arc::default()).expect("it opens");
+        let grant = grant_of(&code_of("alice"));
+        answer(store.put_grant(grant.clone()));
+        // Makes it durable.
+        answer(store.rewrite());
+        if is_cut_off {
+            copy(&running, &left);
+        }
+        drop(store);
+        if !is_cut_off {
+            copy(&running, &left);
+        }
+        let failing = Arc::new(Mutex::new(Some(at)));
+        assert!(open_on(&left, Durability::Fsync, &failing).is_err());
+        // What was given out since may be ahead of what is stored, only where the last moments may be missing.
+        let rotation = answer(open(&left).rotate(grant.id, 3, after(1), POLICY));
+        assert_eq!(matches!(rotation, Rotation::Rotated(_)), is_cut_off, "{at:?}: {rotation:?}");
+    }
+}
+
+#[test]
+fn a_first_start_whose_sync_failed_leaves_nothing_that_the_next_one_builds_on() {
+    for at in [CommitStep::Open, CommitStep::Sync] {
+        let folder = folder();
+        let data = folder.path().join("data");
+        assert!(open_on(&data, Durability::Fsync, &Arc::new(Mutex::new(Some(at)))).is_err());
+        let left = data.join("records/left");
+        fs::write(&left, "beside the file that is not trusted").expect("written");
+        let store = try_open(&data).expect("it opens");
+        assert!(store.is_new(), "{at:?}");
+        assert!(!left.exists(), "{at:?}");
     }
 }
 

@@ -81,9 +81,9 @@ fn a_crash_between_any_two_steps_loses_nothing_that_was_answered_and_leaves_noth
     drop(store);
 
     let left = left.lock().expect("unpoisoned");
-    // The first commit is that of the opening itself; three more points a step have copies, and so has the answer.
-    assert_eq!(left.len(), (1 + 8) * 4);
-    for (step, answered, path) in left.iter().skip(4) {
+    // First the opening, with a commit of its own; then three points a step have copies, and so has the answer.
+    assert_eq!(left.len(), 1 + (1 + 8) * 4);
+    for (step, answered, path) in left.iter().skip(1 + 4) {
         let found = see(&open(path), code.id, sid);
         let is_before = found == states[*answered];
         let is_after = found == states[*answered + 1];

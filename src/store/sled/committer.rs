@@ -71,21 +71,23 @@ enum State {
 }
 
 impl Committer {
-    /// On a database that was just opened. `has_lost_moments`: something that was answered may be missing from
-    /// it, so that refresh tokens may be ahead of it.
+    /// On a database that was just opened, or written anew. `marked`: what was promised before.
     pub(super) fn new(
         options: StoreOptions,
         clock: Arc<dyn Clock>,
         probe: SharedProbe,
         mark: Mark,
         database: Database,
-        has_lost_moments: bool,
+        marked: Option<Marked>,
     ) -> Self {
         let durable = Arc::new(Durable::new((*database.tree).clone()));
         let Database { commits, generation, tally, .. } = database;
         let state = State::Open { database, volatile_since: None };
         let rewriting = Rewriting::new(probe.clone());
         let figures = Arc::default();
+        let named = vec![marked.map_or(generation, |marked| marked.generation)];
+        // Something that was answered may be missing, so that refresh tokens may be ahead of what is stored.
+        let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
         Self {
             options,
             clock,
@@ -97,7 +99,7 @@ impl Committer {
             commits,
             generation,
             tally,
-            named: vec![generation],
+            named,
             rewriting,
             has_lost_moments,
         }
@@ -145,7 +147,21 @@ impl Committer {
     /// What is promised while it is in use.
     fn marked(&self) -> Marked {
         let Self { options, commits, generation, tally, .. } = self;
-        Marked { in_use: Some(options.durability), commits: *commits, generation: *generation, tally: Some(*tally) }
+        Marked {
+            in_use: Some(options.durability),
+            is_distrusted: false,
+            commits: *commits,
+            generation: *generation,
+            tally: Some(*tally),
+        }
+    }
+
+    /// Notes for the next start that a write or a sync may have failed: it must not trust the file that this one does not
+    /// trust either.
+    pub(super) fn distrust(&self) {
+        // What may be lost stays known.
+        let in_use = if self.has_lost_moments { Durability::Periodic } else { self.options.durability };
+        self.mark.distrust(Marked { in_use: Some(in_use), ..self.marked() });
     }
 
     /// Makes all steps that come, and closes the database when none can come any more.
@@ -307,6 +323,7 @@ impl Committer {
         }
         let marked = Marked {
             in_use: Some(self.options.durability),
+            is_distrusted: false,
             commits: fresh.commits,
             generation: fresh.generation,
             tally: Some(fresh.tally),
@@ -367,6 +384,7 @@ impl Committer {
         self.durable.close(refused.clone());
         self.rewriting.give_up(&self.options.path, &refused.cause);
         self.has_lost_moments |= self.volatile_for().is_some();
+        self.distrust();
         let broken = State::Broken { cause, next_try: now() + back_off, back_off };
         let old = std::mem::replace(&mut self.state, broken);
         drop_guarded(old);
@@ -393,9 +411,9 @@ impl Committer {
         // What the attempts before this one have left takes room that this one needs.
         self.remove_others();
         let StoreOptions { path, cache_bytes, .. } = &self.options;
-        let old = opening::open(path, *cache_bytes, Some(self.marked())).map_err(|cause| cause.to_string())?;
-        let database = rewrite::rewrite(path, *cache_bytes, &old)?;
-        drop(old);
+        let old =
+            opening::open(path, *cache_bytes, Some(self.marked()), &self.probe).map_err(|cause| cause.to_string())?;
+        let database = rewrite::rewrite(path, *cache_bytes, old)?;
         let tree = (*database.tree).clone();
         self.state = State::Open { database, volatile_since: None };
         self.begin()?;
@@ -412,15 +430,16 @@ impl Committer {
         }
         self.durable.close(gone());
         self.rewriting.give_up(&self.options.path, &gone().cause);
-        let marked = Marked { in_use: None, ..self.marked() };
+        let marked = self.marked();
         let Self { state, mark, .. } = self;
         let State::Open { database, .. } = state else { return };
         let closed = guarded(|| {
             drop(database);
-            mark.write_and_sync(marked).map_err(|cause| cause.to_string())
+            mark.write_and_sync(Marked { in_use: None, ..marked }).map_err(|cause| cause.to_string())
         });
         if let Err(cause) = closed {
             tracing::warn!(%cause, "the store was not closed in good order");
+            mark.distrust(marked);
         }
     }
 }

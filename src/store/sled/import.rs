@@ -177,7 +177,8 @@ fn fill(
     opening::wait_until_released(folder, &records.join(DATABASE))?;
     generations::sync(&records).map_err(io)?;
     probe.reach(CommitStep::Switch).map_err(io)?;
-    let marked = Marked { in_use: None, commits: 1, generation: GENERATION, tally: Some(tally) };
+    let tally = Some(tally);
+    let marked = Marked { in_use: None, is_distrusted: false, commits: 1, generation: GENERATION, tally };
     // The folder may be new, of this import or of one that was killed.
     opening::sync_with_its_name(folder).map_err(io)?;
     mark.write_and_sync(marked).map_err(io)?;

@@ -39,7 +39,7 @@ type ReadMark = fn(&str) -> Option<Marked>;
 ///
 /// | format | what is different in it |
 /// |---|---|
-/// | 1 | the first and only one: sled 0.34.7, one tree, records told apart by the first byte of their keys, each written as `codec.rs` says. A mark of the first versions ends after `commits` |
+/// | 1 | the first and only one: sled 0.34.7, one tree, records told apart by the first byte of their keys, each written as `codec.rs` says. A mark of the first versions ends after `commits`, and has no word for a file that is not to be trusted |
 ///
 /// Who changes what lies on the disk writes a new number and adds a row: opening an old one then writes its records anew
 /// into the next folder (`rewrite.rs`), and the mark, with the new number, makes them count. The store of format 1 stays
@@ -85,6 +85,9 @@ pub(super) struct Mark {
 pub(super) struct Marked {
     /// The durability with which the store is in use; none: it was closed in good order.
     pub in_use: Option<Durability>,
+    /// Whether a write or a sync of the database has failed. The system may then hold for written what the disk never got,
+    /// and tell nobody a second time: what is in the file is of use, and nothing more may be built on it.
+    pub is_distrusted: bool,
     /// The number of the last batch that was answered.
     pub commits: u64,
     /// In which folder they are (see [`records_of`](super::generations::records_of)).
@@ -174,6 +177,14 @@ impl Mark {
         self.write(marked)?;
         self.file.sync_all()
     }
+
+    /// Says that the file of what was promised is not to be trusted any more. Without a sync: what ends the system ends
+    /// what it holds for written too.
+    pub(super) fn distrust(&self, marked: Marked) {
+        if let Err(cause) = self.write(Marked { is_distrusted: true, ..marked }) {
+            tracing::warn!(%cause, "a start will not know that the store has failed");
+        }
+    }
 }
 
 pub(super) fn has_content(folder: &Path) -> io::Result<bool> {
@@ -185,12 +196,17 @@ pub(super) fn has_content(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-const IN_USE: [(Option<Durability>, &str); 3] =
-    [(None, "closed  "), (Some(Durability::Fsync), "fsync   "), (Some(Durability::Periodic), "periodic")];
+/// How the store is in use, and the words for it: while its file is trusted, and when it is not.
+const IN_USE: [(Option<Durability>, [&str; 2]); 3] = [
+    (None, ["closed  ", "failed c"]),
+    (Some(Durability::Fsync), ["fsync   ", "failed f"]),
+    (Some(Durability::Periodic), ["periodic", "failed p"]),
+];
 
 fn render(marked: Marked) -> String {
-    let Marked { in_use, commits, generation, tally } = marked;
-    let (_, in_use) = IN_USE.iter().find(|(known, _)| *known == in_use).expect("every state has its word");
+    let Marked { in_use, is_distrusted, commits, generation, tally } = marked;
+    let (_, words) = IN_USE.iter().find(|(known, _)| *known == in_use).expect("every state has its words");
+    let in_use = words[usize::from(is_distrusted)];
     let begin = format!("{TITLE}{FORMAT}\nin use {in_use}\ncommits {commits:020}\n");
     let Some(Tally { records, bytes, sum }) = tally else { return begin };
     format!("{begin}generation {generation:020}\nrecords {records:020}\nbytes {bytes:020}\nsum {sum:016x}\n")
@@ -199,7 +215,8 @@ fn render(marked: Marked) -> String {
 /// [`IMPORTING`], as long as every other mark: what is written over it at the end changes no length, which a power cut
 /// could keep from the disk.
 fn importing() -> String {
-    let marked = Marked { in_use: None, commits: 0, generation: 0, tally: Some(Tally::default()) };
+    let tally = Some(Tally::default());
+    let marked = Marked { in_use: None, is_distrusted: false, commits: 0, generation: 0, tally };
     let length = render(marked).len();
     format!("{IMPORTING:\0<length$}")
 }
@@ -213,19 +230,20 @@ fn format(text: &str) -> Option<u64> {
 fn read_format_1(text: &str) -> Option<Marked> {
     let mut lines = text.strip_suffix('\n')?.split('\n');
     let mut field = |name: &str| lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let in_use = field("in use")?;
-    let (in_use, _) = *IN_USE.iter().find(|(_, word)| *word == in_use)?;
+    let in_use_word = field("in use")?;
+    let (in_use, [_, distrusted]) = *IN_USE.iter().find(|(_, words)| words.contains(&in_use_word))?;
+    let is_distrusted = in_use_word == distrusted;
     let commits = field("commits")?.parse().ok()?;
     let Some(generation) = field("generation") else {
         // An earlier version's, which says no more.
-        return Some(Marked { in_use, commits, generation: 0, tally: None });
+        return Some(Marked { in_use, is_distrusted, commits, generation: 0, tally: None });
     };
     let tally = Tally {
         records: field("records")?.parse().ok()?,
         bytes: field("bytes")?.parse().ok()?,
         sum: u64::from_str_radix(field("sum")?, 16).ok()?,
     };
-    Some(Marked { in_use, commits, generation: generation.parse().ok()?, tally: Some(tally) })
+    Some(Marked { in_use, is_distrusted, commits, generation: generation.parse().ok()?, tally: Some(tally) })
 }
 
 #[cfg(test)]
@@ -238,39 +256,58 @@ mod tests {
     }
 
     const TALLY: Tally = Tally { records: 3, bytes: 700, sum: 0xfeed };
+    const CLOSED: Marked = Marked { in_use: None, is_distrusted: false, commits: 1, generation: 7, tally: Some(TALLY) };
 
     #[test]
     fn a_mark_reads_as_it_was_written_and_never_changes_its_length() {
-        let first = Marked { in_use: None, commits: 0, generation: 0, tally: Some(Tally::default()) };
-        for (in_use, _) in IN_USE {
+        for ((in_use, _), is_distrusted) in IN_USE.into_iter().flat_map(|used| [(used, false), (used, true)]) {
             for commits in [0, 42, u64::MAX] {
-                let tally = Tally { records: commits, bytes: commits, sum: commits };
-                let marked = Marked { in_use, commits, generation: commits, tally: Some(tally) };
+                let tally = Some(Tally { records: commits, bytes: commits, sum: commits });
+                let marked = Marked { in_use, is_distrusted, commits, generation: commits, tally };
                 let text = render(marked);
                 assert_eq!(parse(&text), Some(marked));
-                assert_eq!(text.len(), render(first).len());
+                assert_eq!(text.len(), render(CLOSED).len());
                 assert!(text.len() <= 512, "longer than a sector");
             }
         }
     }
 
     #[test]
+    fn a_mark_of_a_file_that_is_not_trusted_promises_what_it_promised_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (in_use, _) in IN_USE {
+            let marked = Marked { in_use, ..CLOSED };
+            let (mark, _) = Mark::lock(folder.path()).expect("locked");
+            mark.write(marked).expect("written");
+            mark.distrust(marked);
+            drop(mark);
+            let (_, read) = Mark::lock(folder.path()).expect("locked");
+            assert_eq!(read, Some(Marked { is_distrusted: true, ..marked }));
+        }
+    }
+
+    #[test]
     fn what_is_said_of_an_import_is_as_long_as_what_is_written_over_it() {
         let text = importing();
-        assert_eq!(text.len(), render(Marked { in_use: None, commits: 1, generation: 1, tally: Some(TALLY) }).len());
+        assert_eq!(text.len(), render(CLOSED).len());
         assert_eq!(text.trim_end_matches('\0'), IMPORTING);
     }
 
     #[test]
     fn a_mark_of_an_earlier_version_names_the_first_folder() {
         let text = format!("{TITLE}1\nin use fsync   \ncommits 00000000000000000042\n");
-        let marked = Marked { in_use: Some(Durability::Fsync), commits: 42, generation: 0, tally: None };
+        let in_use = Some(Durability::Fsync);
+        let marked = Marked { in_use, is_distrusted: false, commits: 42, generation: 0, tally: None };
         assert_eq!(parse(&text), Some(marked));
+        // This version may have noted in it that a sync has failed.
+        let marked = Marked { is_distrusted: true, ..marked };
+        assert_eq!(parse(&render(marked)), Some(marked));
+        assert_eq!(render(marked).len(), text.len());
     }
 
     #[test]
     fn another_format_and_a_mark_that_was_cut_off_are_no_mark() {
-        let text = render(Marked { in_use: None, commits: 1, generation: 7, tally: Some(TALLY) });
+        let text = render(CLOSED);
         assert_eq!(parse(&text.replace("format 1", "format 2")), None);
         let old = text.find("generation").expect("there");
         for end in (0..text.len()).filter(|end| *end != old) {

@@ -36,11 +36,12 @@ use std::{fmt, io};
 use self::committer::Committer;
 use self::durable::Durable;
 pub use self::import::{ImportFailed, ImportTerms, Imported, import, import_with_probe};
-use self::mark::Mark;
+use self::mark::{Mark, Marked};
+use self::opening::Database;
 pub use self::opening::OpenFailed;
 use self::queue::Queue;
 use self::records::{Fault, View};
-use super::{Durability, StoreOptions};
+use super::StoreOptions;
 use crate::foundation::clock::Clock;
 use crate::foundation::storage::{StoreHealth, StoreUnavailable, Stored};
 
@@ -81,15 +82,21 @@ impl SledStore {
         opening::make_folder(&folder)?;
         let (mark, marked) = Mark::lock(&folder)?;
         opening::close_to_others(&folder)?;
-        let database = opening::open(&folder, options.cache_bytes, marked)?;
-        let has_lost_moments = marked.is_some_and(|marked| marked.in_use == Some(Durability::Periodic));
         let probe = SharedProbe(Arc::new(Mutex::new(probe)));
-        let mut committer = Committer::new(options, clock, probe, mark, database, has_lost_moments);
+        let database = open_trusted(&options, &mark, marked, &probe).inspect_err(|error| {
+            if let (OpenFailed::Io { .. }, Some(marked)) = (error, marked) {
+                mark.distrust(marked);
+            }
+        })?;
+        let mut committer = Committer::new(options, clock, probe, mark, database, marked);
         let (durable, figures) = (committer.durable(), committer.figures());
         let failed = |cause: String| OpenFailed::Io { folder: folder.clone(), cause };
-        if let Err(cause) = committer.begin() {
+        if let Err(cause) = committer::guarded(|| committer.begin()) {
             // What shares the database goes first.
             drop(durable);
+            if marked.is_some() {
+                committer.distrust();
+            }
             committer::drop_guarded(committer);
             return Err(failed(cause));
         }
@@ -137,6 +144,28 @@ impl SledStore {
     }
 }
 
+/// Opens the records that count. Where a write or a sync of their file has failed before, they are written into a fresh
+/// one: this start would be told of none of it.
+fn open_trusted(
+    options: &StoreOptions,
+    mark: &Mark,
+    marked: Option<Marked>,
+    probe: &SharedProbe,
+) -> Result<Database, OpenFailed> {
+    let StoreOptions { path, cache_bytes, .. } = options;
+    let database = opening::open(path, *cache_bytes, marked, probe)?;
+    let Some(marked) = marked.filter(|marked| marked.is_distrusted) else { return Ok(database) };
+    tracing::warn!(folder = %path.display(), "the store failed before it was closed, and its records are written anew");
+    // What earlier attempts have left takes room that this one needs. First the disk must name none of them.
+    let named = mark.write_and_sync(marked).and_then(|()| generations::remove_others(path, &[marked.generation]));
+    if let Err(cause) = named {
+        committer::drop_guarded(database);
+        return Err(OpenFailed::io(path, &cause));
+    }
+    let fresh = rewrite::rewrite(path, *cache_bytes, database);
+    fresh.map_err(|cause| OpenFailed::Io { folder: path.clone(), cause })
+}
+
 impl fmt::Debug for SledStore {
     /// Not what it holds, which sled would print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,6 +191,8 @@ pub fn is_new(folder: &Path) -> io::Result<bool> {
 /// Where a commit is about to go on; or an import, which copies, completes and switches too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommitStep {
+    /// The database is being opened and was read; the disk will be asked for all that its file holds.
+    Open,
     /// The steps are decided; the batch will be written into the tree.
     Apply,
     /// The batch is in the tree; it will be written to the operating system.

@@ -17,11 +17,13 @@ use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
+use super::committer::drop_guarded;
 use super::generations::{self, records_of};
 use super::kept;
 use super::mark::Marked;
 use super::records::{self, COMMITS};
 use super::tally::Tally;
+use super::{CommitStep, SharedProbe};
 
 /// The file of all records in the folder that sled has.
 pub(super) const DATABASE: &str = "db";
@@ -160,8 +162,14 @@ pub(super) fn close_to_others(folder: &Path) -> Result<(), OpenFailed> {
     Ok(())
 }
 
-/// Opens the records of a folder whose lock is held. `marked` is what was promised of them before.
-pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> Result<Database, OpenFailed> {
+/// Opens the records of a folder whose lock is held. `marked` is what was promised of them before. Where this fails by
+/// [`OpenFailed::Io`], a sync may have failed.
+pub(super) fn open(
+    folder: &Path,
+    cache_bytes: u64,
+    marked: Option<Marked>,
+    probe: &SharedProbe,
+) -> Result<Database, OpenFailed> {
     let generation = marked.map_or(0, |marked| marked.generation);
     let records = records_of(folder, generation);
     let failed = |cause| OpenFailed::io(folder, &cause);
@@ -176,8 +184,9 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
         kept::put_back(folder, generation, &database).map_err(failed)
     };
     put_back()?;
-    if marked.is_some() && !records.join(DATABASE).exists() {
-        return Err(OpenFailed::damaged(folder, &format!("{} is gone", records.join(DATABASE).display())));
+    let is_there = database.exists();
+    if marked.is_some() && !is_there {
+        return Err(OpenFailed::damaged(folder, &format!("{} is gone", database.display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(&records).map_err(failed)?;
     if marked.is_none() {
@@ -187,23 +196,35 @@ pub(super) fn open(folder: &Path, cache_bytes: u64, marked: Option<Marked>) -> R
     if let Err(cause) = kept::keep(folder, generation, &database) {
         tracing::warn!(folder = %folder.display(), %cause, "the database is opened without a copy being kept");
     }
-    let opened = open_checked(folder, &records, cache_bytes, marked);
-    match opened {
-        Ok(database) => {
-            // All that sled has made, which it does not sync itself, before the copy goes that could undo it. And that
-            // durably, before anything is answered: the next start would bring it back.
-            let synced = generations::sync(&records).and_then(|()| kept::forget(folder));
-            synced.and_then(|()| sync_with_its_name(folder)).map_err(failed)?;
-            Ok(database)
-        }
-        Err(error) => {
-            if let Err(cause) = put_back() {
-                // The next attempt does it, before anything else.
-                tracing::warn!(folder = %folder.display(), %cause, "what opening changed is not undone yet");
-            }
-            Err(error)
-        }
+    let mut opened = open_checked(folder, &records, cache_bytes, marked, probe);
+    if marked.is_none() && is_there {
+        // A first start left it, of which a sync may have failed. It holds nothing, so another takes its place.
+        opened = opened.and_then(|left| {
+            drop_guarded(left);
+            wait_until_released(folder, &database)?;
+            kept::forget(folder).and_then(|()| generations::create(&records)).map_err(failed)?;
+            open_checked(folder, &records, cache_bytes, marked, probe)
+        });
     }
+    let opened = opened.and_then(|opened| {
+        // All that sled has made, which it does not sync itself, before the copy goes that could undo it. And that
+        // durably, before anything is answered: the next start would bring it back.
+        let synced = generations::sync(&records).and_then(|()| kept::forget(folder));
+        match synced.and_then(|()| sync_with_its_name(folder)) {
+            Ok(()) => Ok(opened),
+            Err(cause) => {
+                drop_guarded(opened);
+                Err(failed(cause))
+            }
+        }
+    });
+    if opened.is_err()
+        && let Err(cause) = put_back()
+    {
+        // The next attempt does it, before anything else.
+        tracing::warn!(folder = %folder.display(), %cause, "what opening changed is not undone yet");
+    }
+    opened
 }
 
 /// Waits until a handle on the same file is gone that was just dropped. sled's threads let go of it one after the other,
@@ -235,6 +256,7 @@ fn open_checked(
     records: &Path,
     cache_bytes: u64,
     marked: Option<Marked>,
+    probe: &SharedProbe,
 ) -> Result<Database, OpenFailed> {
     remove_unfinished_snapshots(records).map_err(|cause| OpenFailed::io(folder, &cause))?;
     let tree = match open_tree(records, cache_bytes) {
@@ -255,10 +277,22 @@ fn open_checked(
         None if tally.records > 0 => return Err(OpenFailed::damaged(folder, &MARK_IS_EMPTY)),
         None => {}
     }
-    let file = OpenOptions::new().write(true).open(records.join(DATABASE));
-    let file = file.and_then(|file| file.sync_all().map(|()| file)).map_err(|cause| OpenFailed::io(folder, &cause))?;
+    let file = match open_and_sync(folder, &records.join(DATABASE), probe) {
+        Ok(file) => file,
+        Err(error) => {
+            drop_guarded(tree);
+            return Err(error);
+        }
+    };
     remove_set_aside(records);
     Ok(Database { tree, file, commits, generation: marked.map_or(0, |marked| marked.generation), tally })
+}
+
+/// The file once more, when the disk has all that is in it.
+fn open_and_sync(folder: &Path, database: &Path, probe: &SharedProbe) -> Result<File, OpenFailed> {
+    probe.reach(CommitStep::Open).map_err(|cause| OpenFailed::Io { folder: folder.to_owned(), cause })?;
+    let file = OpenOptions::new().write(true).open(database);
+    file.and_then(|file| file.sync_all().map(|()| file)).map_err(|cause| OpenFailed::io(folder, &cause))
 }
 
 /// Whether a database holds what was promised of it. It may hold more: what was on its way to the disk when all ended.

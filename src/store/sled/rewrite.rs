@@ -225,9 +225,15 @@ impl Copying {
     }
 }
 
-/// Writes all records anew while nobody changes any. The new generation counts when the mark says so; where this fails, it
-/// is the old one still.
-pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: &Database) -> Result<Database, String> {
+/// Writes all records of a database anew while nobody changes any, and closes it. The new generation counts when the mark
+/// says so; where this fails, it is the old one still.
+pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: Database) -> Result<Database, String> {
+    let outcome = rewrite_into_next(folder, cache_bytes, &old);
+    drop_guarded(old);
+    outcome
+}
+
+fn rewrite_into_next(folder: &Path, cache_bytes: u64, old: &Database) -> Result<Database, String> {
     let generation = generations::next(folder).map_err(|cause| cause.to_string())?;
     let records = records_of(folder, generation);
     generations::create(&records).map_err(|cause| cause.to_string())?;
