@@ -147,7 +147,8 @@ fn a_start_whose_sync_failed_is_not_trusted_by_the_next_one() {
 
 #[test]
 fn a_start_whose_sync_failed_forgets_nothing_of_how_the_store_was_left() {
-    for (at, is_cut_off) in [CommitStep::Open, CommitStep::Sync].into_iter().flat_map(|at| [(at, false), (at, true)]) {
+    let steps = [CommitStep::Open, CommitStep::Apply, CommitStep::Sync];
+    for (at, is_cut_off) in steps.into_iter().flat_map(|at| [(at, false), (at, true)]) {
         let folder = folder();
         let [running, left] = ["running", "left"].map(|name| folder.path().join(name));
         let store = open_on(&running, Durability::Periodic, &Arc::default()).expect("it opens");

@@ -1,14 +1,17 @@
 //! A disk that is full, read-only or failing: who asks is told when to come again, nothing that was answered is lost, and
 //! the store works again by itself when the cause has gone.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jotsmith::foundation::storage::StoreHealth as _;
 use jotsmith::login::store::SessionStore as _;
-use jotsmith::store::sled::{CommitStep, OpenFailed, SledStore};
+use jotsmith::store::sled::{CommitStep, OpenFailed, Probe, SledStore};
 use jotsmith::store::{Durability, Store as _};
+use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::{GrantStore as _, Rotation};
 use rustix::io::Errno;
 
@@ -16,7 +19,7 @@ use crate::sled::{At, clock, folder, generations, options, try_open};
 use crate::suite::{IDLE, POLICY, after, answer, code_of, grant_of, try_answer};
 
 /// A store whose disk has a trouble, for as long as there is one.
-fn troubled(data: &std::path::Path, at: CommitStep) -> (SledStore, Arc<Mutex<Option<Errno>>>) {
+fn troubled(data: &Path, at: CommitStep) -> (SledStore, Arc<Mutex<Option<Errno>>>) {
     let trouble: Arc<Mutex<Option<Errno>>> = Arc::default();
     let probe = {
         let trouble = Arc::clone(&trouble);
@@ -70,25 +73,143 @@ fn a_disk_in_trouble_refuses_with_a_time_to_come_again_and_loses_nothing() {
     }
 }
 
+/// A disk whose room is as the test says, one after the other for each look at it and then from the beginning; where
+/// nothing is said it is as the system says.
+#[derive(Clone, Default)]
+struct Disk {
+    room: Arc<Mutex<VecDeque<u64>>>,
+    fails_next_sync: Arc<AtomicBool>,
+    copies: Arc<AtomicUsize>,
+}
+
+impl Disk {
+    fn has(&self, room: impl IntoIterator<Item = u64>) {
+        *self.room.lock().expect("unpoisoned") = room.into_iter().collect();
+    }
+
+    fn open(&self, data: &Path) -> Result<SledStore, OpenFailed> {
+        SledStore::open_with_probe(options(data, Durability::Fsync), clock(), Box::new(self.clone()))
+    }
+
+    /// A store on it, with some grants, whose next step will fail.
+    fn with_a_store(&self, data: &Path) -> (SledStore, Vec<Grant>) {
+        let store = self.open(data).expect("it opens");
+        let grants: Vec<_> = (0..20).map(|_| grant_of(&code_of("alice"))).collect();
+        for grant in &grants {
+            answer(store.put_grant(grant.clone()));
+        }
+        self.fails_next_sync.store(true, Ordering::SeqCst);
+        (store, grants)
+    }
+}
+
+impl Probe for Disk {
+    fn reach(&mut self, step: CommitStep) -> io::Result<()> {
+        self.copies.fetch_add(usize::from(step == CommitStep::Copy), Ordering::SeqCst);
+        if step == CommitStep::Sync && self.fails_next_sync.swap(false, Ordering::SeqCst) {
+            return Err(Errno::IO.into());
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&mut self, free: u64) -> u64 {
+        let mut room = self.room.lock().expect("unpoisoned");
+        let Some(now) = room.pop_front() else { return free };
+        room.push_back(now);
+        now
+    }
+}
+
+/// Twice what lives, for that is what a fresh file takes, and what must stay free.
+fn needed(store: &SledStore) -> u64 {
+    2 * store.figures().live_bytes + (32 << 20)
+}
+
+#[test]
+fn a_store_in_trouble_without_room_says_how_much_it_needs_and_takes_none_of_what_is_made() {
+    let cut_off = [u64::MAX, 1000];
+    for room in [&[1000][..], &cut_off] {
+        let (folder, disk) = (folder(), Disk::default());
+        let data = folder.path().join("data");
+        let (store, grants) = disk.with_a_store(&data);
+        let needed = if room == cut_off { 32 << 20 } else { needed(&store) };
+        disk.has(room.iter().copied());
+        assert!(try_answer(store.rotate(grants[0].id, 0, after(1), POLICY)).is_err());
+        for _ in 0..5 {
+            let refused = try_answer(store.end_all("bob", after(1))).expect_err("there is no room");
+            let said = format!("the disk has 1000 bytes left, and {needed} are needed; make room on it");
+            assert!(refused.cause.ends_with(&said), "{refused}");
+            assert_eq!(generations(&data), 1, "half of a copy was left");
+        }
+        disk.has([]);
+        while try_answer(store.sweep(after(1), IDLE, 10)).is_err() {}
+        assert!(store.health().is_ok());
+        assert!(grants[1..].iter().all(|grant| answer(store.read_grant(grant.id)).as_ref() == Some(grant)));
+    }
+}
+
+#[test]
+fn a_start_after_a_failure_says_how_much_room_it_needs_and_takes_none() {
+    let cut_off = [u64::MAX, 1000];
+    for room in [&[1000][..], &cut_off] {
+        let (folder, disk) = (folder(), Disk::default());
+        let data = folder.path().join("data");
+        let (store, grants) = disk.with_a_store(&data);
+        assert!(try_answer(store.put_grant(grants[0].clone())).is_err());
+        drop(store);
+        disk.has(room.iter().copied());
+        for _ in 0..3 {
+            let refused = disk.open(&data).expect_err("there is no room");
+            assert!(
+                matches!(&refused, OpenFailed::Io { cause, .. } if cause.contains("bytes left, and ")),
+                "{refused}"
+            );
+            assert_eq!(generations(&data), 1, "half of a copy was left");
+        }
+        disk.has([]);
+        let store = disk.open(&data).expect("it opens");
+        assert!(grants.iter().all(|grant| answer(store.read_grant(grant.id)).as_ref() == Some(grant)));
+    }
+}
+
 #[test]
 fn a_rewriting_is_not_begun_on_a_disk_without_room_and_the_store_goes_on() {
-    let folder = folder();
+    let (folder, disk) = (folder(), Disk::default());
     let data = folder.path().join("data");
-    let (store, trouble) = troubled(&data, CommitStep::Copy);
+    let store = disk.open(&data).expect("it opens");
     let grant = grant_of(&code_of("alice"));
     answer(store.put_grant(grant.clone()));
-    *trouble.lock().expect("unpoisoned") = Some(Errno::NOSPC);
+    disk.has([1000]);
     for presented in 0..3 {
         let refused = try_answer(store.rewrite()).expect_err("there is no room");
-        assert!(refused.cause.contains("No space left on device"), "{refused}");
+        let said = format!("the disk has 1000 bytes left, and {} are needed", needed(&store));
+        assert!(refused.cause.contains(&said), "{refused}");
         let rotation = answer(store.rotate(grant.id, presented, after(1), POLICY));
         assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
         assert!(store.health().is_ok());
-        assert_eq!(generations(&data), 1, "half of a rewriting was left");
+        assert_eq!(generations(&data), 1);
     }
-    *trouble.lock().expect("unpoisoned") = None;
+    assert_eq!(disk.copies.load(Ordering::SeqCst), 0, "it was begun");
+    disk.has([]);
     answer(store.rewrite());
     assert_eq!(answer(store.read_grant(grant.id)).map(|grant| grant.generation), Some(3));
+}
+
+#[test]
+fn a_rewriting_is_given_up_where_the_room_goes_meanwhile_and_the_store_goes_on() {
+    let (folder, disk) = (folder(), Disk::default());
+    let data = folder.path().join("data");
+    let store = disk.open(&data).expect("it opens");
+    let grant = grant_of(&code_of("alice"));
+    answer(store.put_grant(grant.clone()));
+    disk.has([u64::MAX, 1000]);
+    let refused = try_answer(store.rewrite()).expect_err("there is no room any more");
+    assert!(refused.cause.contains("the disk has 1000 bytes left"), "{refused}");
+    assert_eq!(disk.copies.load(Ordering::SeqCst), 1);
+    assert_eq!(generations(&data), 1, "half of a rewriting was left");
+    assert_eq!(answer(store.read_grant(grant.id)), Some(grant));
+    disk.has([]);
+    answer(store.rewrite());
 }
 
 #[test]

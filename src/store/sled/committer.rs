@@ -400,7 +400,10 @@ impl Committer {
         let back_off = (*back_off * 2).clamp(BACK_OFF.0, BACK_OFF.1);
         if let Err(cause) = guarded(|| self.reopen()) {
             tracing::error!(%cause, "the store cannot be opened anew");
-            return self.break_with(cause, back_off);
+            let refused = self.break_with(cause, back_off);
+            // Before whoever makes room until the next attempt: it is the room for that one.
+            self.remove_others();
+            return refused;
         }
         tracing::info!(folder = %self.options.path.display(), "the store works again");
         Ok(())
@@ -408,12 +411,12 @@ impl Committer {
 
     fn reopen(&mut self) -> Result<(), String> {
         self.probe.reach(CommitStep::Reopen)?;
-        // What the attempts before this one have left takes room that this one needs.
+        // What is left of others takes room that this one needs.
         self.remove_others();
         let StoreOptions { path, cache_bytes, .. } = &self.options;
         let old =
             opening::open(path, *cache_bytes, Some(self.marked()), &self.probe).map_err(|cause| cause.to_string())?;
-        let database = rewrite::rewrite(path, *cache_bytes, old)?;
+        let database = rewrite::rewrite(path, *cache_bytes, old, &self.probe)?;
         let tree = (*database.tree).clone();
         self.state = State::Open { database, volatile_since: None };
         self.begin()?;
@@ -445,7 +448,7 @@ impl Committer {
 }
 
 /// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.
-pub(super) fn guarded(act: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+pub(super) fn guarded<T>(act: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
 }
 

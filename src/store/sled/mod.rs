@@ -162,7 +162,7 @@ fn open_trusted(
         committer::drop_guarded(database);
         return Err(OpenFailed::io(path, &cause));
     }
-    let fresh = rewrite::rewrite(path, *cache_bytes, database);
+    let fresh = rewrite::rewrite(path, *cache_bytes, database, probe);
     fresh.map_err(|cause| OpenFailed::Io { folder: path.clone(), cause })
 }
 
@@ -222,6 +222,11 @@ pub enum CommitStep {
 pub trait Probe: Send {
     /// The commit is about to take this step. With an error it fails there.
     fn reach(&mut self, step: CommitStep) -> io::Result<()>;
+
+    /// How much room the disk has for a rewriting, in bytes, where the system says `free`. With less it has less.
+    fn free_bytes(&mut self, free: u64) -> u64 {
+        free
+    }
 }
 
 /// The probe, for all threads that have steps.
@@ -231,6 +236,10 @@ struct SharedProbe(Arc<Mutex<Box<dyn Probe>>>);
 impl SharedProbe {
     fn reach(&self, step: CommitStep) -> Result<(), String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).reach(step).map_err(|cause| cause.to_string())
+    }
+
+    fn free_bytes(&self, free: u64) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).free_bytes(free)
     }
 }
 

@@ -24,6 +24,7 @@ use super::committer::{drop_guarded, guarded, now};
 use super::generations::{self, records_of};
 use super::opening::{self, DATABASE, Database};
 use super::records::COMMITS;
+use super::rewriting::{OVERHEAD, expected};
 use super::tally::Tally;
 use super::{CommitStep, SharedProbe};
 
@@ -174,12 +175,7 @@ struct Copying {
 
 impl Copying {
     fn run(self) -> Result<Database, String> {
-        let mut outcome = Err(String::new());
-        let done = guarded(|| {
-            outcome = self.copy();
-            Ok(())
-        });
-        let outcome = done.and(outcome);
+        let outcome = guarded(|| self.copy());
         if outcome.is_err() {
             remove(&self.folder, self.generation);
         }
@@ -187,7 +183,7 @@ impl Copying {
     }
 
     fn copy(&self) -> Result<Database, String> {
-        check_space(&self.folder, self.bytes)?;
+        check_space(&self.folder, self.bytes, &self.probe)?;
         let records = records_of(&self.folder, self.generation);
         let io = |cause: io::Error| cause.to_string();
         generations::create(&records).map_err(io)?;
@@ -221,24 +217,37 @@ impl Copying {
             return Err("it was given up".to_owned());
         }
         self.probe.reach(step)?;
-        check_space(&self.folder, 0)
+        check_space(&self.folder, 0, &self.probe)
     }
 }
 
 /// Writes all records of a database anew while nobody changes any, and closes it. The new generation counts when the mark
-/// says so; where this fails, it is the old one still.
-pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: Database) -> Result<Database, String> {
-    let outcome = rewrite_into_next(folder, cache_bytes, &old);
+/// says so; where this fails, nothing is left of it.
+pub(super) fn rewrite(folder: &Path, cache_bytes: u64, old: Database, probe: &SharedProbe) -> Result<Database, String> {
+    let outcome = generations::next(folder).map_err(|cause| cause.to_string()).and_then(|generation| {
+        let outcome = guarded(|| rewrite_into(folder, generation, cache_bytes, &old, probe));
+        if outcome.is_err() {
+            // Now, and not at the next attempt: whatever room somebody makes until then is for that one.
+            remove(folder, generation);
+        }
+        outcome
+    });
     drop_guarded(old);
     outcome
 }
 
-fn rewrite_into_next(folder: &Path, cache_bytes: u64, old: &Database) -> Result<Database, String> {
-    let generation = generations::next(folder).map_err(|cause| cause.to_string())?;
+fn rewrite_into(
+    folder: &Path,
+    generation: u64,
+    cache_bytes: u64,
+    old: &Database,
+    probe: &SharedProbe,
+) -> Result<Database, String> {
+    check_space(folder, expected(old.tally.bytes, OVERHEAD), probe)?;
     let records = records_of(folder, generation);
     generations::create(&records).map_err(|cause| cause.to_string())?;
     let mut fresh = open_fresh(&records, generation, cache_bytes)?;
-    fill(&old.tree, &mut fresh, || Ok(()))?;
+    fill(&old.tree, &mut fresh, || check_space(folder, 0, probe))?;
     Changed(BTreeSet::new()).complete(old, &mut fresh)?;
     generations::sync(&records).map_err(|cause| cause.to_string())?;
     Ok(fresh)
@@ -304,12 +313,12 @@ pub(super) fn sync(fresh: &Database) -> Result<(), String> {
 }
 
 /// A rewriting that filled the disk would take the old database down with it.
-fn check_space(folder: &Path, bytes: u64) -> Result<(), String> {
+fn check_space(folder: &Path, bytes: u64, probe: &SharedProbe) -> Result<(), String> {
     let disk = rustix::fs::statvfs(folder).map_err(|cause| cause.to_string())?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = probe.free_bytes(disk.f_bavail.saturating_mul(disk.f_frsize));
     let needed = bytes.saturating_add(RESERVE);
     if free < needed {
-        return Err(format!("the disk has {free} bytes left, and {needed} are needed"));
+        return Err(format!("the disk has {free} bytes left, and {needed} are needed; make room on it"));
     }
     Ok(())
 }

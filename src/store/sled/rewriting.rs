@@ -18,7 +18,7 @@ const FLOOR: u64 = 32 << 20;
 const MOST: u64 = 3;
 
 /// How many bytes a fresh database takes for a hundred of records, until it is known better.
-const OVERHEAD: u64 = 200;
+pub(super) const OVERHEAD: u64 = 200;
 
 /// How long after a failed rewriting the next is tried, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
@@ -172,7 +172,7 @@ impl Rewriting {
 }
 
 /// How many bytes a fresh database would take.
-fn expected(live_bytes: u64, overhead: u64) -> u64 {
+pub(super) fn expected(live_bytes: u64, overhead: u64) -> u64 {
     live_bytes.saturating_mul(overhead) / 100
 }
 
