@@ -54,9 +54,21 @@ pub(super) fn keep(folder: &Path, generation: u64, database: &Path) -> io::Resul
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
     };
-    let records = database.parent().unwrap_or(folder);
     let part = folder.join(KEPT_IN_PART);
-    let mut to = BufWriter::new(File::create(&part)?);
+    let kept = write_copy(&part, generation, &file, database.parent().unwrap_or(folder));
+    // On the disk before it has the name by which it would be brought back: half a copy must never be.
+    let kept = kept.and_then(|()| fs::rename(&part, folder.join(KEPT)));
+    if kept.is_err() {
+        // Where the disk is full it would only keep it full. The next opening removes it where this fails.
+        let _ = remove_if_there(&part);
+    }
+    kept?;
+    File::open(folder)?.sync_all()
+}
+
+/// Writes the copy, durably.
+fn write_copy(part: &Path, generation: u64, file: &File, records: &Path) -> io::Result<()> {
+    let mut to = BufWriter::new(File::create(part)?);
     to.write_all(TITLE)?;
     write_number(&mut to, generation)?;
     write_number(&mut to, file.metadata()?.len())?;
@@ -67,15 +79,12 @@ pub(super) fn keep(folder: &Path, generation: u64, database: &Path) -> io::Resul
         write_bytes(&mut to, &fs::read(records.join(snapshot))?)?;
     }
     let mut buffer = Vec::new();
-    for place in endangered(&file, snapshot_end(&snapshots))? {
-        read_segment(&file, place, &mut buffer)?;
+    for place in endangered(file, snapshot_end(&snapshots))? {
+        read_segment(file, place, &mut buffer)?;
         write_number(&mut to, place)?;
         write_bytes(&mut to, &buffer)?;
     }
-    // On the disk before it has the name by which it would be brought back: half a copy must never be.
-    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&part, folder.join(KEPT))?;
-    File::open(folder)?.sync_all()
+    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 /// Removes the copy.
@@ -396,6 +405,16 @@ mod tests {
         put_back(folder.path(), 0, &other).expect("removed");
         assert_eq!(fs::read(&other).expect("readable"), b"of the records that count");
         assert!(!folder.path().join(KEPT).exists());
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_kept_leaves_nothing() {
+        let (_records, database) = log();
+        let folder = tempfile::tempdir().expect("a folder");
+        // What cannot be replaced by a file.
+        fs::create_dir_all(folder.path().join(KEPT).join("in the way")).expect("made");
+        assert!(keep(folder.path(), 3, &database).is_err());
+        assert!(!folder.path().join(KEPT_IN_PART).exists());
     }
 
     proptest! {
