@@ -11,7 +11,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::iter::repeat_with;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -72,6 +72,16 @@ fn lock_patiently(file: &File, wait: impl FnMut()) -> Result<(), Errno> {
 #[expect(clippy::disallowed_methods, reason = "there is no event to wait for: nobody tells when a lock is given back")]
 fn wait() {
     std::thread::sleep(LOCK_WAIT);
+}
+
+/// Whether a file that is open is the one of this name still.
+fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    match fs::metadata(path) {
+        Ok(named) => Ok(identity(&named) == identity(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The file, open and locked.
@@ -148,6 +158,10 @@ impl Mark {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(OpenFailed::InUse { folder: folder.to_owned() }),
             Err(errno) => return Err(failed(errno.into())),
+        }
+        if !is_named(&file, &folder.join(NAME)).map_err(failed)? {
+            // Whoever had it was an import that failed, and has removed it.
+            return Self::lock_any(folder);
         }
         if !is_ours {
             // Before anything stands beside it: with a name that is lost the rest would be somebody else's folder.
@@ -334,5 +348,18 @@ mod tests {
             }
         };
         assert_eq!(lock_patiently(&ours, give_back_at_last), Ok(()));
+    }
+
+    #[test]
+    fn a_file_whose_name_was_removed_or_given_to_another_is_not_the_mark_any_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(NAME);
+        let file = File::create(&path).expect("a file");
+        let is_mark = || is_named(&file, &path).expect("known");
+        assert!(is_mark());
+        fs::remove_file(&path).expect("removed");
+        assert!(!is_mark());
+        File::create(&path).expect("another");
+        assert!(!is_mark());
     }
 }
