@@ -84,7 +84,7 @@ fn open_and_decide() {
     let sealed = handle.seal(&fixture.sealing, NOW);
     count(|| {
         let opened = Handle::open(black_box(sealed.expose_secret()), HandleKind::Refresh, &fixture.sealing);
-        black_box(decide(&grant, opened.expect("ours").generation, NOW, &policy(&fixture), false));
+        black_box(decide(&grant, opened.expect("ours").generation, NOW, &policy(&fixture), None));
     });
 }
 

@@ -47,7 +47,7 @@ fn rules(criterion: &mut Criterion) {
     let policy =
         RotationPolicy { retry_window: std::time::Duration::from_secs(30), idle: fixture.lifetimes.refresh_token_idle };
     criterion.bench_function("decide on a rotation", |bencher| {
-        bencher.iter(|| decide(black_box(&grant), black_box(grant.generation), NOW, &policy, false));
+        bencher.iter(|| decide(black_box(&grant), black_box(grant.generation), NOW, &policy, None));
     });
 
     let registrations =

@@ -80,7 +80,8 @@ pub struct Grant {
     pub code_challenge: Option<CodeChallenge>,
     /// The redirect URI that the authorization request named, if it named one; for the same reason.
     pub redirect_uri: Option<Arc<str>>,
-    /// Whether a refresh token from before a restored or rewound store has been let through once.
+    /// Whether a refresh token that was ahead of a restored or rewound store has been let through, in the last recovery
+    /// before `rotated_at`.
     pub is_resynchronised: bool,
     /// When it was taken back. A grant that was stays for a while, so that its access tokens are known to be dead.
     pub revoked_at: Option<Timestamp>,

@@ -7,7 +7,7 @@
 //! | the one before | yes | the current one again | unchanged |
 //! | the one before | no | refused as reuse | revoked |
 //! | an older one | | refused as reuse | revoked |
-//! | a later one | | refused: the store is older than its tokens | revoked, or moves on once where it was restored |
+//! | a later one | | refused: the store is older than its tokens | revoked, or moves on once a recovery of the store |
 //! | any | the clock stands before the last rotation | refused | unchanged |
 
 use std::time::Duration;
@@ -46,24 +46,31 @@ pub enum Decision {
     Exhausted,
 }
 
-/// Decides on a refresh token of generation `presented`. `is_recovered`: the store was restored from a copy, or lost its
-/// last moments, so that tokens may be ahead of it.
-pub fn decide(grant: &Grant, presented: u32, now: Timestamp, policy: &RotationPolicy, is_recovered: bool) -> Decision {
+/// Decides on a refresh token of generation `presented`. `recovered_at`: when the store was last restored from a copy, or
+/// lost its last moments, if tokens may still be ahead of it for that.
+pub fn decide(
+    grant: &Grant,
+    presented: u32,
+    now: Timestamp,
+    policy: &RotationPolicy,
+    recovered_at: Option<Timestamp>,
+) -> Decision {
     if grant.revoked_at.is_some() {
         return Decision::Revoked;
     }
     if !grant.is_live(now) {
         return Decision::Expired;
     }
+    let was_let_through = was_let_through(grant, now, recovered_at);
     if presented > grant.generation {
-        return if is_recovered && !grant.is_resynchronised {
+        return if recovered_at.is_some() && !was_let_through {
             rotate(grant, presented, now, policy, true)
         } else {
             Decision::Ahead(revoke(grant, now))
         };
     }
     if presented == grant.generation {
-        return rotate(grant, presented, now, policy, grant.is_resynchronised);
+        return rotate(grant, presented, now, policy, was_let_through);
     }
     if grant.generation - presented > 1 {
         return Decision::Reuse(revoke(grant, now));
@@ -75,6 +82,13 @@ pub fn decide(grant: &Grant, presented: u32, now: Timestamp, policy: &RotationPo
         return Decision::Retry;
     }
     Decision::Reuse(revoke(grant, now))
+}
+
+/// Whether a token that was ahead of the store has been let through since it was recovered: once a recovery. Where the
+/// clock stands before that nobody can tell since when it was, and any time counts.
+fn was_let_through(grant: &Grant, now: Timestamp, recovered_at: Option<Timestamp>) -> bool {
+    let is_since = |recovered_at| grant.rotated_at >= recovered_at || now < recovered_at;
+    grant.is_resynchronised && recovered_at.is_none_or(is_since)
 }
 
 fn rotate(grant: &Grant, presented: u32, now: Timestamp, policy: &RotationPolicy, is_resynchronised: bool) -> Decision {
@@ -124,7 +138,7 @@ mod tests {
     }
 
     fn decide(grant: &Grant, presented: u32, now: Timestamp) -> Decision {
-        super::decide(grant, presented, now, &POLICY, false)
+        super::decide(grant, presented, now, &POLICY, None)
     }
 
     #[test]
@@ -152,7 +166,7 @@ mod tests {
     #[test]
     fn a_window_of_zero_is_strict_even_in_the_same_millisecond() {
         let strict = RotationPolicy { retry_window: Duration::ZERO, ..POLICY };
-        let decision = super::decide(&grant(5), 4, ROTATED, &strict, false);
+        let decision = super::decide(&grant(5), 4, ROTATED, &strict, None);
         assert_eq!(decision, Decision::Reuse(Grant { revoked_at: Some(ROTATED), ..grant(5) }));
     }
 
@@ -166,12 +180,37 @@ mod tests {
     fn a_generation_that_the_store_has_not_seen_revokes_unless_the_store_was_recovered() {
         let now = after(1);
         assert_eq!(decide(&grant(5), 6, now), Decision::Ahead(Grant { revoked_at: Some(now), ..grant(5) }));
-        let served = super::decide(&grant(5), 9, now, &POLICY, true);
+        let recovered_at = Some(after(1));
+        let served = super::decide(&grant(5), 9, now, &POLICY, recovered_at);
         let Decision::Rotate(next) = served else { panic!("not served: {served:?}") };
         assert_eq!((next.generation, next.is_resynchronised), (10, true));
         // Once a grant: from then on the store knows the grant's generation.
-        let again = super::decide(&next, 11, now, &POLICY, true);
+        let again = super::decide(&next, 11, now, &POLICY, recovered_at);
         assert_eq!(again, Decision::Ahead(Grant { revoked_at: Some(now), ..next }));
+    }
+
+    #[test]
+    fn a_store_that_is_recovered_once_more_lets_a_grant_through_once_more() {
+        let through = |grant: &Grant, presented, now, recovered_at| match super::decide(
+            grant,
+            presented,
+            now,
+            &POLICY,
+            Some(recovered_at),
+        ) {
+            Decision::Rotate(next) => Some(next),
+            _ => None,
+        };
+        let first = through(&grant(5), 9, after(1), after(1)).expect("the first recovery");
+        let ordinary = through(&first, first.generation, after(2), after(1)).expect("the current one");
+        assert_eq!(through(&ordinary, 20, after(3), after(1)), None, "once a recovery, also after an ordinary one");
+        let second = through(&ordinary, 20, after(11), after(10)).expect("the second recovery");
+        assert_eq!(through(&second, 30, after(12), after(10)), None);
+        // An ordinary rotation after the second recovery uses up nothing of it.
+        let ordinary = through(&ordinary, ordinary.generation, after(11), after(10)).expect("the current one");
+        assert!(through(&ordinary, 20, after(12), after(10)).is_some());
+        // By a clock that stands before the recovery nobody can tell.
+        assert_eq!(through(&first, 20, after(9), after(10)), None);
     }
 
     #[test]
@@ -186,7 +225,7 @@ mod tests {
     #[test]
     fn the_last_generation_never_rotates() {
         assert_eq!(decide(&grant(u32::MAX), u32::MAX, after(1)), Decision::Exhausted);
-        let recovered = super::decide(&grant(5), u32::MAX, after(1), &POLICY, true);
+        let recovered = super::decide(&grant(5), u32::MAX, after(1), &POLICY, Some(after(1)));
         assert_eq!(recovered, Decision::Exhausted);
     }
 

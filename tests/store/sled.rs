@@ -8,9 +8,10 @@ use std::sync::Arc;
 use jotsmith::foundation::clock::ManualClock;
 use jotsmith::store::sled::{CommitStep, OpenFailed, Probe, SledStore};
 use jotsmith::store::{Durability, StoreOptions};
+use jotsmith::tokens::store::Rotation;
 use tempfile::TempDir;
 
-use crate::suite::{self, BEGIN, Shared};
+use crate::suite::{self, BEGIN, POLICY, Shared, after, answer};
 
 suite::every_rule_for!(backend);
 
@@ -117,4 +118,34 @@ fn recovered() -> (Shared, TempDir) {
     copy(&running, &left);
     drop(store);
     (open(&left), folder)
+}
+
+/// Ends a server with [`Durability::Periodic`] at `seconds` uncleanly; what it leaves is in `to`.
+fn end_uncleanly(from: &Path, to: &Path, seconds: u64) -> Shared {
+    let open = |path, durability| {
+        let clock = Arc::new(ManualClock::at(after(seconds)));
+        SledStore::open(options(path, durability), clock).expect("it opens")
+    };
+    let running = open(from, Durability::Periodic);
+    copy(from, to);
+    drop(running);
+    Arc::new(open(to, Durability::Fsync))
+}
+
+#[test]
+fn after_each_unclean_end_a_grant_that_is_ahead_is_let_through_and_once_only() {
+    let folder = folder();
+    let [first, second, third] = ["first", "second", "third"].map(|name| folder.path().join(name));
+    let rotate = |store: &Shared, id, generation, at| answer(store.rotate(id, generation, after(at), POLICY));
+
+    let store = end_uncleanly(&first, &second, 100);
+    let [one, other] = [5, 5].map(|generation| suite::put_grant(&store, generation));
+    assert!(matches!(rotate(&store, one.id, 8, 101), Rotation::Rotated(_)));
+    assert!(matches!(rotate(&store, other.id, 8, 101), Rotation::Rotated(_)));
+    assert!(matches!(rotate(&store, other.id, 11, 102), Rotation::Ahead(_)), "once a recovery");
+    drop(store);
+
+    let store = end_uncleanly(&second, &third, 200);
+    assert!(matches!(rotate(&store, one.id, 11, 201), Rotation::Rotated(_)), "in each");
+    assert!(matches!(rotate(&store, one.id, 14, 202), Rotation::Ahead(_)));
 }

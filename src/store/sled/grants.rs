@@ -81,8 +81,9 @@ fn rotate(
 ) -> Result<Rotation, Fault> {
     let Some(grant) = read(view, id)? else { return Ok(Rotation::Unknown) };
     let recovered_at: Option<Timestamp> = view.get(Kind::Recovered, &[])?;
-    let is_recovered = recovered_at.is_some_and(|recovered_at| now.since(recovered_at) < policy.idle);
-    let rotation = match refresh_rotation::decide(&grant, presented, now, policy, is_recovered) {
+    // After that no token from before it is good any more.
+    let recovered_at = recovered_at.filter(|recovered_at| now.since(*recovered_at) < policy.idle);
+    let rotation = match refresh_rotation::decide(&grant, presented, now, policy, recovered_at) {
         Decision::Rotate(next) => Rotation::Rotated(next),
         Decision::Reuse(revoked) => Rotation::Reused(revoked),
         Decision::Ahead(revoked) => Rotation::Ahead(revoked),
