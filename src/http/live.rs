@@ -52,7 +52,8 @@ pub struct Live {
     pub fingerprints: Fingerprints,
     /// When it was read.
     pub loaded_at: Timestamp,
-    /// For how long after a grant's end an access token of it may still be shown to somebody.
+    /// For how long after a grant's end an access token of it may still be shown to somebody, if it was issued under this
+    /// configuration.
     pub tombstone: Duration,
     /// The scope that a token for the admin API has.
     pub admin_scope: String,

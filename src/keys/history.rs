@@ -183,6 +183,12 @@ impl History {
         self.served.is_none()
     }
 
+    /// Until when the last token that was signed so far is accepted, under whatever configuration it was, but for
+    /// [`CLOCK_TOLERANCE`]; 1970 where none was.
+    pub fn tokens_until(&self) -> Timestamp {
+        self.keys.values().filter_map(|key| key.tokens_until).max().unwrap_or_default()
+    }
+
     /// Whether the ends of tokens in it are guessed.
     pub const fn is_guess(&self) -> bool {
         self.is_guess

@@ -174,7 +174,8 @@ impl Running {
         let (clock, random) = (Arc::clone(&foundations.clock), Arc::clone(&foundations.random));
         let state = Data::new(State::new(live, clock, random, store::ports(&store), recorder));
         let stopwatch = Arc::clone(&foundations.stopwatch);
-        let sweeper = Arc::new(Sweeper::new(Arc::clone(&store), state.clone().into_inner(), stopwatch));
+        let (swept, shared) = (Arc::clone(&store), state.clone().into_inner());
+        let sweeper = Arc::new(Sweeper::new(swept, shared, Arc::clone(&publications), stopwatch));
         Arc::clone(&sweeper).sweep_now_and_then();
         Arc::clone(&publications).keep_now_and_then();
         keep_metrics_small(state.metrics.clone());

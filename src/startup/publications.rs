@@ -2,6 +2,8 @@
 //!
 //! It is written when a key comes, goes or begins to sign, looked at every few seconds, and at every reload and stop. The
 //! first use of a key may be lost in a crash for as long; then the key counts as never published, the safe side.
+//!
+//! It also tells until when access tokens are accepted that were issued under an earlier configuration.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +31,7 @@ struct State {
     before: History,
     serving: Option<(Arc<KeyRing>, Timestamp)>,
     kept: Kept,
+    longer_tokens_until: Timestamp,
 }
 
 impl State {
@@ -45,7 +48,11 @@ impl Publications {
     pub(super) fn open(store: Arc<dyn PublicationStore>, clock: Arc<dyn Clock>) -> Result<Self, StoreUnavailable> {
         let kept = wait(store.publications())?;
         let before = History::of_ended(kept.clone(), clock.now());
-        Ok(Self { store, clock, state: Mutex::new(State { before, serving: None, kept }) })
+        Ok(Self {
+            store,
+            clock,
+            state: Mutex::new(State { before, serving: None, kept, longer_tokens_until: Timestamp::default() }),
+        })
     }
 
     /// What was published until now.
@@ -53,11 +60,22 @@ impl Publications {
         self.lock().at(now)
     }
 
+    /// Until when access tokens may be accepted that were made to live longer than those of now: from before a
+    /// configuration with shorter lifetimes, or from before this server's start.
+    pub(super) fn longer_tokens_until(&self) -> Timestamp {
+        self.lock().longer_tokens_until
+    }
+
     /// Another ring serves from now on; waits until that is kept. That it cannot be kept is no reason not to serve: the
     /// next look tries again.
     pub(super) fn begin(&self, ring: Arc<KeyRing>, now: Timestamp) {
         let mut state = self.lock();
         state.before = state.at(now);
+        let until = state.before.tokens_until();
+        // What was kept of a server before this one does not tell of what was longer and is about to end.
+        if state.serving.is_none() || until > now + ring.longest_lifetime() {
+            state.longer_tokens_until = state.longer_tokens_until.max(until);
+        }
         state.serving = Some((ring, now));
         let kept = state.at(now).to_keep(None);
         drop(state);

@@ -10,6 +10,7 @@ use crate::http::state::State;
 use crate::store::Store as _;
 use crate::store::sled::SledStore;
 
+use super::publications::Publications;
 use super::steady_time::SteadyTime;
 
 /// How often the store is asked to forget: every second while there is more to look at, and then not for a while. A
@@ -29,14 +30,20 @@ const SLICES: usize = 20;
 pub struct Sweeper {
     store: Arc<SledStore>,
     state: Arc<State>,
+    publications: Arc<Publications>,
     stopwatch: Arc<dyn Stopwatch>,
     time: Mutex<SteadyTime>,
 }
 
 impl Sweeper {
     /// For the store of this process. The clock is believed as it is now.
-    pub(super) fn new(store: Arc<SledStore>, state: Arc<State>, stopwatch: Arc<dyn Stopwatch>) -> Self {
-        let sweeper = Self { store, state, stopwatch, time: Mutex::default() };
+    pub(super) fn new(
+        store: Arc<SledStore>,
+        state: Arc<State>,
+        publications: Arc<Publications>,
+        stopwatch: Arc<dyn Stopwatch>,
+    ) -> Self {
+        let sweeper = Self { store, state, publications, stopwatch, time: Mutex::default() };
         sweeper.now();
         sweeper
     }
@@ -61,7 +68,7 @@ impl Sweeper {
     pub async fn sweep(&self) -> bool {
         let now = self.now();
         for _ in 0..SLICES {
-            match self.store.sweep(now, self.state.live().tombstone, SLICE).await {
+            match self.store.sweep(now, self.tombstone(now), SLICE).await {
                 Ok(swept) if !swept.is_at_end => {}
                 Ok(_) => return true,
                 // The requests that meet the same trouble tell of it. Where none come, this is what opens the store anew.
@@ -77,6 +84,12 @@ impl Sweeper {
         let elapsed = self.stopwatch.elapsed();
         let now = self.state.now();
         if self.time().is_believed(now, elapsed) { now } else { Timestamp::default() }
+    }
+
+    /// How long a grant stays that is over. While access tokens are accepted that live longer than those of now, for ever:
+    /// each token of a grant that is gone would be good for nothing before its own end.
+    fn tombstone(&self, now: Timestamp) -> Duration {
+        if now < self.publications.longer_tokens_until() { Duration::MAX } else { self.state.live().tombstone }
     }
 
     fn time(&self) -> MutexGuard<'_, SteadyTime> {

@@ -251,6 +251,40 @@ async fn access_tokens_of_a_grant_that_is_over_end_at_their_own_time() {
 }
 
 #[tokio::test]
+async fn access_tokens_from_before_their_lifetime_was_made_shorter_end_at_their_own_time() {
+    let config = |access_token: &str| {
+        let lifetimes = format!("[lifetimes]\naccess_token = \"{access_token}\"\nrefresh_token_idle = \"1m\"\n");
+        with_api_server(&people()) + &lifetimes
+    };
+    for (restarts, stops) in [(false, 0), (true, 0), (false, 56)] {
+        let mut server = TestServer::start(&config("1h"));
+        let (longer, _) = tokens(&server, &ask_of_web()).await;
+        server.advance(SECOND * 60);
+        if restarts {
+            server.restart(|site| site.write_config(&config("5m")));
+        } else {
+            server.reload(&config("5m")).await.expect("a good configuration");
+        }
+        for minute in 1..59 {
+            server.advance(SECOND * 60);
+            if minute == stops {
+                server.restart(|_| ());
+            }
+            // Again and again the configuration that is live already.
+            server.reload(&config("5m")).await.expect("a good configuration");
+            server.sweep().await;
+        }
+        assert!(server.is_active(API_SERVER, &longer).await, "{restarts} {stops}");
+        server.advance(SECOND * 60);
+        assert!(!server.is_active(API_SERVER, &longer).await, "{restarts} {stops}");
+        // Then grants are forgotten as ever.
+        server.advance(SECOND * 60 * 6);
+        server.sweep().await;
+        assert_eq!(server.remembered_grants().await, 0, "{restarts} {stops}");
+    }
+}
+
+#[tokio::test]
 async fn a_public_client_may_not_ask() {
     let server = TestServer::start(&people());
     let (access_token, refresh_token) = tokens(&server, &ask_of_app()).await;

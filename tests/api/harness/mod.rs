@@ -25,6 +25,7 @@ use jotsmith::foundation::slow_hash::{PoolSize, SlowHash};
 use jotsmith::login::store::SessionStore as _;
 use jotsmith::startup::{Foundations, Reloader, Running, Source, Sweeper};
 use jotsmith::store::sled::SledStore;
+use jotsmith::tokens::store::GrantStore as _;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, redirect};
 use tokio::sync::oneshot;
@@ -107,6 +108,12 @@ impl TestServer {
     pub(crate) async fn sweep(&self) {
         let sweeper = &self.served.as_ref().expect("it serves").sweeper;
         while !sweeper.sweep().await {}
+    }
+
+    /// How many grants the store remembers, whether they are good or not.
+    pub(crate) async fn remembered_grants(&self) -> usize {
+        let store = Arc::clone(&self.served.as_ref().expect("it serves").store);
+        store.find_grants(None, None, 1000).await.expect("the store works").grants.len()
     }
 
     /// Writes another configuration and loads it.
