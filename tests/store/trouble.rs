@@ -149,6 +149,32 @@ fn a_store_in_trouble_without_room_says_how_much_it_needs_and_takes_none_of_what
 }
 
 #[test]
+fn an_attempt_that_fails_after_its_copy_leaves_none() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let is_full = Arc::new(AtomicBool::new(false));
+    let probe = {
+        let is_full = Arc::clone(&is_full);
+        move |step| match step {
+            CommitStep::Apply if is_full.load(Ordering::SeqCst) => Err(Errno::NOSPC.into()),
+            _ => Ok(()),
+        }
+    };
+    let store = SledStore::open_with_probe(options(&data, Durability::Fsync), clock(), Box::new(At(probe)));
+    let store = store.expect("it opens");
+    let grant = grant_of(&code_of("alice"));
+    answer(store.put_grant(grant.clone()));
+    is_full.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert!(try_answer(store.end_all("bob", after(1))).is_err());
+        assert_eq!(generations(&data), 1, "a copy was left");
+    }
+    is_full.store(false, Ordering::SeqCst);
+    while try_answer(store.sweep(after(1), IDLE, 10)).is_err() {}
+    assert_eq!(answer(store.read_grant(grant.id)), Some(grant));
+}
+
+#[test]
 fn a_start_after_a_failure_says_how_much_room_it_needs_and_takes_none() {
     let cut_off = [u64::MAX, 1000];
     for room in [&[1000][..], &cut_off] {
