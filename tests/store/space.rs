@@ -177,6 +177,30 @@ fn a_crash_at_any_step_of_a_rewriting_under_load_leaves_all_that_was_answered_an
 }
 
 #[test]
+fn a_rewriting_ends_while_more_callers_write_at_once_than_records_may_be_left() {
+    const CALLERS: usize = 128;
+    let folder = folder();
+    let store = try_open(&folder.path().join("data")).expect("it opens");
+    let grants: Vec<_> = (0..CALLERS).map(|_| put(&store)).collect();
+    let answered = [const { AtomicU32::new(0) }; CALLERS];
+    let is_over = AtomicBool::new(false);
+    let outcomes = thread::scope(|scope| {
+        scope.spawn(|| rotate_until(&store, &grants, &answered, &is_over));
+        // Until all of them call.
+        while answered.iter().any(|answered| answered.load(Ordering::SeqCst) == 0) {
+            thread::yield_now();
+        }
+        let outcomes = [(); 3].map(|()| try_answer(store.rewrite()));
+        is_over.store(true, Ordering::SeqCst);
+        outcomes
+    });
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    for (grant, answered) in grants.iter().zip(&answered) {
+        assert_eq!(generation(&store, grant), answered.load(Ordering::SeqCst));
+    }
+}
+
+#[test]
 fn a_rewriting_that_fails_at_any_step_leaves_the_store_as_it_was() {
     for failing in STEPS {
         let folder = folder();

@@ -35,11 +35,13 @@ const SLICE: usize = 256;
 /// syncs waiting.
 pub(super) const SYNC_BYTES: u64 = 2 << 20;
 
-/// How few records may have been changed during one round of copying for it to be the last.
+/// How few changed records are not worth another round of copying.
 const FEW: usize = 64;
 
-/// How many changed records the thread leaves to the committer at most: those of while its files were synced. What the
-/// committer changes until it takes them comes to it: a batch or two.
+/// How many changed records the thread leaves to the committer at most, where further rounds make them no fewer: while one
+/// waits for the disk a batch is made, of all who call. What the committer changes until it takes them comes to it: a batch
+/// or two. Requests wait while these are copied. At some ten microseconds each that is about ten milliseconds, and only
+/// where hundreds call at once: as long again as their batch.
 const MOST_LEFT: usize = 1024;
 
 /// How often the thread copies what was changed meanwhile before it gives up on a committer that is faster.
@@ -72,8 +74,8 @@ impl Shared {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn are_few_left(&self) -> bool {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).len() <= MOST_LEFT
+    fn left(&self) -> usize {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -194,20 +196,18 @@ impl Copying {
         drop(fresh);
         opening::wait_until_released(&self.folder, &records.join(DATABASE)).map_err(|cause| cause.to_string())?;
         let mut fresh = Database { tally, ..open_fresh(&records, self.generation, self.cache_bytes)? };
-        let mut is_synced = false;
+        // Once, for it takes long: all names are there by now, and what is still written goes into the one file.
+        generations::sync(&records).map_err(io)?;
+        let mut left_before = usize::MAX;
         for _ in 0..MOST_ROUNDS {
             self.go_on(CommitStep::CatchUp)?;
-            // The committer went on while all was synced.
-            if is_synced && self.shared.are_few_left() {
+            let left = self.shared.left();
+            if left <= FEW || (left <= MOST_LEFT && left >= left_before) {
                 return Ok(fresh);
             }
-            let changed = self.shared.take_changed();
-            copy_changed(&self.old, &mut fresh, &changed)?;
+            left_before = left;
+            copy_changed(&self.old, &mut fresh, &self.shared.take_changed())?;
             sync(&fresh)?;
-            is_synced = changed.len() <= FEW;
-            if is_synced {
-                generations::sync(&records).map_err(io)?;
-            }
         }
         Err("more is changed than can be copied".to_owned())
     }
@@ -325,45 +325,66 @@ fn check_space(folder: &Path, bytes: u64, probe: &SharedProbe) -> Result<(), Str
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::super::Probe;
     use super::*;
 
-    /// Changes many records while the files of the fresh database are synced, twice.
-    struct Busy(Arc<Mutex<(Option<Arc<Shared>>, u32)>>);
+    /// Changes so many records before each round of copying what was changed, and before all others the last number.
+    struct Busy {
+        changes: &'static [usize],
+        shared: Arc<Mutex<Option<Arc<Shared>>>>,
+        rounds: Arc<AtomicUsize>,
+    }
 
     impl Probe for Busy {
         fn reach(&mut self, step: CommitStep) -> io::Result<()> {
-            let mut state = self.0.lock().expect("unpoisoned");
-            let (shared, rounds) = &mut *state;
             if step == CommitStep::CatchUp {
-                *rounds += 1;
-                if *rounds == 2 || *rounds == 4 {
-                    let keys = (0..=MOST_LEFT).map(|number| number.to_be_bytes().to_vec());
-                    shared.as_ref().expect("begun").changed.lock().expect("unpoisoned").extend(keys);
-                }
+                let round = self.rounds.fetch_add(1, Ordering::SeqCst);
+                let count = self.changes[round.min(self.changes.len() - 1)];
+                let shared = self.shared.lock().expect("unpoisoned");
+                let mut changed = shared.as_ref().expect("begun").changed.lock().expect("unpoisoned");
+                changed.extend((0..count).map(|number| number.to_be_bytes().to_vec()));
             }
             Ok(())
         }
     }
 
-    #[test]
-    fn what_was_changed_while_the_files_were_synced_is_left_to_the_committer_only_where_it_is_little() {
+    /// How many rounds were begun while records were changed like this, and how many records were left.
+    fn rounds_of(changes: &'static [usize]) -> (usize, usize) {
         let folder = tempfile::tempdir().expect("a folder");
         let old = sled::Config::new().path(folder.path().join("old")).flush_every_ms(None).open().expect("it opens");
         for number in 0..=MOST_LEFT {
             old.insert(number.to_be_bytes(), b"a record").expect("inserted");
         }
-        let state = Arc::default();
-        let probe = SharedProbe(Arc::new(Mutex::new(Box::new(Busy(Arc::clone(&state))))));
+        let (shared, rounds) = (Arc::default(), Arc::default());
+        let busy = Busy { changes, shared: Arc::clone(&shared), rounds: Arc::clone(&rounds) };
+        let probe = SharedProbe(Arc::new(Mutex::new(Box::new(busy))));
         let (rewrite, copy) = begin(folder.path(), 1, 1 << 20, (*old).clone(), 0, probe);
-        state.lock().expect("unpoisoned").0 = Some(Arc::clone(&rewrite.shared));
+        *shared.lock().expect("unpoisoned") = Some(Arc::clone(&rewrite.shared));
         copy();
         assert!(rewrite.is_done());
         let (fresh, Changed(left)) = rewrite.end().expect("copied");
         assert_eq!(fresh.tally.records, MOST_LEFT as u64 + 1);
-        assert!(left.len() <= MOST_LEFT, "{} are left", left.len());
-        // Few; synced, and many; copied; few; synced, and many; copied; few; synced, and none.
-        assert_eq!(state.lock().expect("unpoisoned").1, 6);
+        (rounds.load(Ordering::SeqCst), left.len())
+    }
+
+    #[test]
+    fn changed_records_are_copied_until_few_are_left() {
+        assert_eq!(rounds_of(&[0]), (1, 0));
+        assert_eq!(rounds_of(&[FEW]), (1, FEW));
+        assert_eq!(rounds_of(&[MOST_LEFT + 1, MOST_LEFT, 300, FEW]), (4, FEW));
+    }
+
+    #[test]
+    fn a_rewriting_ends_where_so_many_call_that_more_than_a_few_are_always_left() {
+        assert_eq!(rounds_of(&[128]), (2, 128));
+        assert_eq!(rounds_of(&[MOST_LEFT + 1, MOST_LEFT]), (3, MOST_LEFT));
+    }
+
+    #[test]
+    fn more_than_the_committer_may_copy_at_once_is_never_left_to_it() {
+        assert_eq!(rounds_of(&[MOST_LEFT + 1, MOST_LEFT + 1, MOST_LEFT + 1, 400, 400]), (5, 400));
     }
 
     #[test]
