@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use futures_util::future::join_all;
 use jotsmith::foundation::storage::StoreHealth as _;
 use jotsmith::login::store::SessionStore as _;
-use jotsmith::store::Durability;
 use jotsmith::store::sled::{CommitStep, SledStore};
+use jotsmith::store::{Durability, Store as _};
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::{GrantStore as _, Rotation};
 
 use crate::sled::{At, clock, copy, folder, generations, open, options, promise_no_content, records, try_open};
-use crate::suite::{POLICY, after, answer, code_of, grant_of, try_answer};
+use crate::suite::{ABSOLUTE, IDLE, POLICY, after, answer, code_of, grant_of, try_answer};
 
 /// Every step that a rewriting takes.
 const STEPS: [CommitStep; 6] = [
@@ -356,6 +357,58 @@ fn a_store_that_is_closed_while_it_rewrites_keeps_the_old_records() {
     assert_eq!(generations(&data), 1);
     let store = try_open(&data).expect("it opens");
     assert!(grants.iter().all(|grant| generation(&store, grant) == 0));
+}
+
+#[test]
+fn space_comes_back_by_itself_when_much_of_what_lived_is_over() {
+    const FLOOR: u64 = 32 << 20;
+    /// Grants that are being put at once.
+    const AT_ONCE: usize = 32;
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (is_copied, is_removed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let probe = {
+        let (is_copied, is_removed) = (Arc::clone(&is_copied), Arc::clone(&is_removed));
+        move |step| {
+            is_copied.fetch_or(step == CommitStep::Copy, Ordering::SeqCst);
+            is_removed.fetch_or(step == CommitStep::Remove, Ordering::SeqCst);
+            Ok(())
+        }
+    };
+    let store = open_at(&data, Durability::Periodic, probe);
+    let kept =
+        Grant { expires_at: after(u32::MAX.into()), absolute_expires_at: after(u32::MAX.into()), ..large_grant() };
+    answer(store.put_grant(kept.clone()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    while store.figures().disk_bytes < FLOOR {
+        let grants = std::iter::repeat_with(large_grant).take(AT_ONCE);
+        let answers = runtime.block_on(join_all(grants.map(|grant| store.put_grant(grant))));
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    }
+    let full = store.figures();
+    assert!(full.live_bytes > full.disk_bytes / 3, "{full:?} is more than what lives takes");
+    assert!(!is_copied.load(Ordering::SeqCst), "there was nothing to be had");
+
+    // All but one are over.
+    while answer(store.sweep(after(1) + 2 * ABSOLUTE, IDLE, 10_000)).removed > 0 {}
+    // It goes on beside the steps of everybody else.
+    let mut steps = 0;
+    while !is_removed.load(Ordering::SeqCst) {
+        steps += 1;
+        assert!(steps < 100_000, "the space does not come back: {:?}", store.figures());
+        answer(store.end_all("bob", after(1)));
+    }
+    let figures = store.figures();
+    // It may have begun while something was still to be removed.
+    assert!(figures.disk_bytes < full.disk_bytes / 3 * 2, "{figures:?} after {full:?}");
+    assert_eq!(answer(store.read_grant(kept.id)), Some(kept));
+    drop(store);
+    assert_eq!(generations(&data), 1);
+}
+
+/// One that takes most of what a record may take.
+fn large_grant() -> Grant {
+    Grant { scope: "s".repeat(3000).parse().expect("valid"), ..grant_of(&code_of("alice")) }
 }
 
 #[test]
