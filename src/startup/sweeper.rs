@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
-
 use crate::foundation::clock::{Stopwatch, Timestamp};
+use crate::foundation::storage::StoreUnavailable;
 use crate::http::state::State;
 use crate::store::Store as _;
 use crate::store::sled::SledStore;
@@ -13,18 +12,18 @@ use crate::store::sled::SledStore;
 use super::publications::Publications;
 use super::steady_time::SteadyTime;
 
-/// How often the store is asked to forget: every second while there is more to look at, and then not for a while. A
-/// store of a million records is gone through in about two minutes.
-const PERIOD: Duration = Duration::from_secs(1);
-
-/// How many periods pass from the end of one round to the next.
-const PERIODS_OF_REST: usize = 10;
-
-/// How many records are looked at in one go: less than a millisecond on a thread that serves no request.
+/// How many records are looked at in one go: about a millisecond on a thread that serves no request.
 const SLICE: usize = 500;
 
-/// How many slices one period may take.
-const SLICES: usize = 20;
+/// How long from one slice to the next. The committer waits for a slice, and has its turn before the next one; a store of a
+/// million records is gone through in about two minutes.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// How long from the end of one round to the next.
+const REST: Duration = Duration::from_secs(10);
+
+/// How long the store is left alone that is in trouble.
+const TROUBLE: Duration = Duration::from_secs(1);
 
 /// Has the store forget what is over, where the clock may be believed.
 pub struct Sweeper {
@@ -51,31 +50,23 @@ impl Sweeper {
     /// Sweeps a slice at a time, for as long as the system of actix runs.
     pub(super) fn sweep_now_and_then(self: Arc<Self>) {
         actix_web::rt::spawn(async move {
-            let mut ticks = tokio::time::interval(PERIOD);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                ticks.tick().await;
-                if self.sweep().await {
-                    for _ in 1..PERIODS_OF_REST {
-                        ticks.tick().await;
-                    }
-                }
+                let pause = match self.sweep().await {
+                    Ok(false) => PERIOD,
+                    Ok(true) => REST,
+                    // The requests that meet the same trouble tell of it. Where none come, this is what opens the store
+                    // anew.
+                    Err(_unavailable) => TROUBLE,
+                };
+                tokio::time::sleep(pause).await;
             }
         });
     }
 
-    /// What one period may take; whether a round has ended, so that there is time to rest.
-    pub async fn sweep(&self) -> bool {
+    /// Sweeps one slice; whether a round has ended with it.
+    pub async fn sweep(&self) -> Result<bool, StoreUnavailable> {
         let now = self.now();
-        for _ in 0..SLICES {
-            match self.store.sweep(now, self.tombstone(now), SLICE).await {
-                Ok(swept) if !swept.is_at_end => {}
-                Ok(_) => return true,
-                // The requests that meet the same trouble tell of it. Where none come, this is what opens the store anew.
-                Err(_unavailable) => return false,
-            }
-        }
-        false
+        self.store.sweep(now, self.tombstone(now), SLICE).await.map(|swept| swept.is_at_end)
     }
 
     /// The time by which it is decided what is over, where the clock may be believed; else one at which nothing is. The

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::committer::{drop_guarded, guarded, now};
 use super::generations::{self, records_of};
@@ -28,8 +29,12 @@ use super::rewriting::{OVERHEAD, expected};
 use super::tally::Tally;
 use super::{CommitStep, SharedProbe};
 
-/// How many records are copied before anything else is looked at.
-const SLICE: usize = 256;
+/// How many records are copied before anything else is looked at: about a millisecond.
+const SLICE: usize = 128;
+
+/// How long the thread that copies beside the requests leaves its core to others after each slice. Where cores are few, the
+/// committer would wait for the end of a time slice of the system, which are several milliseconds.
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// How many bytes of records are written before the disk is asked for them: much at once would keep the committer's own
 /// syncs waiting.
@@ -190,7 +195,10 @@ impl Copying {
         let io = |cause: io::Error| cause.to_string();
         generations::create(&records).map_err(io)?;
         let mut fresh = open_fresh(&records, self.generation, CACHE_WHILE_FILLED)?;
-        fill(&self.old, &mut fresh, || self.go_on(CommitStep::Copy))?;
+        fill(&self.old, &mut fresh, || {
+            pause();
+            self.go_on(CommitStep::Copy)
+        })?;
         // Opened once more: so the next start finds a snapshot, and need not read the whole log.
         let Database { tally, .. } = fresh;
         drop(fresh);
@@ -219,6 +227,11 @@ impl Copying {
         self.probe.reach(step)?;
         check_space(&self.folder, 0, &self.probe)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "waits for nothing: it makes way")]
+fn pause() {
+    thread::sleep(PAUSE);
 }
 
 /// Writes all records of a database anew while nobody changes any, and closes it. The new generation counts when the mark

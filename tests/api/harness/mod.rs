@@ -107,7 +107,7 @@ impl TestServer {
     /// Has the store forget what is over, as its timer does, until the end of a round.
     pub(crate) async fn sweep(&self) {
         let sweeper = &self.served.as_ref().expect("it serves").sweeper;
-        while !sweeper.sweep().await {}
+        while !sweeper.sweep().await.expect("the store is in order") {}
     }
 
     /// How many grants the store remembers, whether they are good or not.
