@@ -42,8 +42,12 @@ const MINUTE: Duration = Duration::from_mins(1);
 const POLICY: RotationPolicy = RotationPolicy { retry_window: Duration::from_secs(30), idle: DAY };
 /// How long each row is measured.
 const SPAN: Duration = Duration::from_secs(3);
-/// How often two stores are compared.
-const ROUNDS: usize = 5;
+/// How often two stores are compared, and for how long each time: often and shortly, for the disk of a shared machine has its
+/// moods.
+const ROUNDS: usize = 15;
+const ROUND: Duration = Duration::from_secs(1);
+/// How often whoever waits for an end looks for it.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How the server sweeps: so many records, and a pause.
 const SLICE: usize = 500;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -115,7 +119,7 @@ fn grant(number: u64) -> Grant {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
 /// Puts this many grants, many at once.
@@ -139,17 +143,21 @@ fn fill(store: &Arc<SledStore>, grants: u64) -> Vec<Uuid> {
     ids
 }
 
-/// How long each of many took.
+/// How long each of many took, in microseconds: few bytes each, for the memory of this process is measured.
 #[derive(Default)]
-struct Latencies(Vec<Duration>);
+struct Latencies(Vec<u32>);
 
 impl Latencies {
+    fn add(&mut self, took: Duration) {
+        self.0.push(took.as_micros().try_into().unwrap_or(u32::MAX));
+    }
+
     fn at(&mut self, share: f64) -> f64 {
         self.0.sort_unstable();
         #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a place in a list")]
         #[expect(clippy::cast_possible_truncation, reason = "a place in a list")]
         let place = (self.0.len() as f64 * share) as usize;
-        self.0.get(place.min(self.0.len().saturating_sub(1))).copied().unwrap_or_default().as_secs_f64() * 1000.0
+        f64::from(self.0.get(place.min(self.0.len().saturating_sub(1))).copied().unwrap_or_default()) / 1000.0
     }
 }
 
@@ -161,7 +169,7 @@ fn rotate(store: &Arc<SledStore>, ids: &Arc<[Uuid]>, callers: usize, is_over: im
             .map(|caller| {
                 let (store, ids, stop) = (Arc::clone(store), Arc::clone(ids), Arc::clone(&stop));
                 tokio::spawn(async move {
-                    let mut took = Vec::new();
+                    let mut took = Latencies::default();
                     // Steps through all of them in no order, and meets nobody else's.
                     let mut place = caller;
                     let own = ids.len() / callers;
@@ -172,20 +180,19 @@ fn rotate(store: &Arc<SledStore>, ids: &Arc<[Uuid]>, callers: usize, is_over: im
                             store.read_grant(ids[place]).await.expect("answered").expect("there").generation;
                         let rotation = store.rotate(ids[place], generation, BEGIN, POLICY).await.expect("answered");
                         assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
-                        took.push(begun.elapsed());
+                        took.add(begun.elapsed());
                     }
                     took
                 })
             })
             .collect();
         while !is_over() {
-            // The others have their turn before this one comes again.
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         stop.store(true, Ordering::Relaxed);
         let mut all = Latencies::default();
         for task in tasks {
-            all.0.extend(task.await.expect("no panic"));
+            all.0.extend(task.await.expect("no panic").0);
         }
         all
     })
@@ -223,8 +230,19 @@ fn head(title: &str, what: &str) {
 }
 
 fn measure(what: &str, store: &Arc<SledStore>, syncs: &AtomicU64, ids: &Arc<[Uuid]>, callers: usize) -> (f64, f64) {
+    measure_for(SPAN, what, store, syncs, ids, callers)
+}
+
+fn measure_for(
+    span: Duration,
+    what: &str,
+    store: &Arc<SledStore>,
+    syncs: &AtomicU64,
+    ids: &Arc<[Uuid]>,
+    callers: usize,
+) -> (f64, f64) {
     let (begun, before) = (Instant::now(), syncs.load(Ordering::Relaxed));
-    let mut latencies = rotate(store, ids, callers, || begun.elapsed() >= SPAN);
+    let mut latencies = rotate(store, ids, callers, || begun.elapsed() >= span);
     let rate = row(what, callers, &mut latencies, begun.elapsed(), syncs.load(Ordering::Relaxed) - before);
     (rate, latencies.at(0.99))
 }
@@ -300,8 +318,8 @@ fn compare_with_few(folder: &Path, store: &Arc<SledStore>, syncs: &AtomicU64, id
     head("rate by what is there", "rotations");
     let mut ratios: Vec<f64> = (0..ROUNDS)
         .map(|_| {
-            let (rate, _) = measure("1,000 grants", &small, &small_syncs, &few, 64);
-            measure("all of them", store, syncs, ids, 64).0 / rate
+            let (rate, _) = measure_for(ROUND, "1,000 grants", &small, &small_syncs, &few, 64);
+            measure_for(ROUND, "all of them", store, syncs, ids, 64).0 / rate
         })
         .collect();
     ratios.sort_unstable_by(f64::total_cmp);
@@ -427,17 +445,17 @@ fn expiry(root: &Path, grants: u64) {
         let mut latencies = if now == BEGIN {
             rotate(&store, &ids, 16, || is_over.load(Ordering::Relaxed))
         } else {
-            let mut took = Vec::new();
+            let mut took = Latencies::default();
             runtime().block_on(async {
                 while !is_over.load(Ordering::Relaxed) {
                     number += 1;
                     let fresh = Grant { expires_at: BEGIN + 30 * DAY, ..grant(number) };
                     let begun = Instant::now();
                     store.put_grant(fresh).await.expect("answered");
-                    took.push(begun.elapsed());
+                    took.add(begun.elapsed());
                 }
             });
-            Latencies(took)
+            took
         };
         let (removed, longest) = sweeping.join().expect("no panic");
         let callers = if now == BEGIN { 16 } else { 1 };

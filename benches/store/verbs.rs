@@ -114,18 +114,19 @@ impl Run {
     fn row(&self, what: &str, callers: usize, step: &impl AsyncFn(&SledStore, u64)) {
         let (begun, before) = (Instant::now(), self.syncs.load(Ordering::Relaxed));
         let caller = async || {
-            let mut took = Vec::new();
+            let mut took = Latencies::default();
             while begun.elapsed() < SPAN {
                 let asked = Instant::now();
                 step(&self.store, self.number.fetch_add(1, Ordering::Relaxed)).await;
-                took.push(asked.elapsed());
+                took.add(asked.elapsed());
                 // What is only read never waits, and the others want their turn.
                 tokio::task::yield_now().await;
             }
             took
         };
         let took = runtime().block_on(futures_util::future::join_all((0..callers).map(|_| caller())));
+        let mut all = Latencies(took.into_iter().flat_map(|Latencies(took)| took).collect());
         let syncs = self.syncs.load(Ordering::Relaxed) - before;
-        row(what, callers, &mut Latencies(took.concat()), begun.elapsed(), syncs);
+        row(what, callers, &mut all, begun.elapsed(), syncs);
     }
 }

@@ -5,12 +5,16 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sled::IVec;
 
 /// The format that is written. A record of another one is refused until code for it is here.
 const FORMAT: u8 = 1;
 
 /// The most that one record may take, in bytes: what bounds a batch, and what a person's grants can cost.
 pub(super) const LARGEST_RECORD: usize = 4096;
+
+/// What a grant or a code usually takes, in bytes.
+const USUAL_RECORD: usize = 512;
 
 /// Why a record cannot be written or read. Says nothing of what stands in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +30,14 @@ pub(super) enum BadRecord {
 }
 
 /// The bytes of a record.
-pub(super) fn encode<R: Serialize>(record: &R) -> Result<Vec<u8>, BadRecord> {
-    let bytes = postcard::to_extend(record, vec![FORMAT]).map_err(|_| BadRecord::Malformed)?;
+pub(super) fn encode<R: Serialize>(record: &R) -> Result<IVec, BadRecord> {
+    let mut bytes = Vec::with_capacity(USUAL_RECORD);
+    bytes.push(FORMAT);
+    let bytes = postcard::to_extend(record, bytes).map_err(|_| BadRecord::Malformed)?;
     if bytes.len() > LARGEST_RECORD {
         return Err(BadRecord::TooLarge(bytes.len()));
     }
-    Ok(bytes)
+    Ok(IVec::from(bytes))
 }
 
 /// The record of these bytes, all of them.

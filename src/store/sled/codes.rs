@@ -3,7 +3,8 @@
 
 use uuid::Uuid;
 
-use super::records::{Fault, Kind, Records, View};
+use super::batch::View;
+use super::records::{Fault, Kind, Records};
 use super::{SledStore, grants, sessions};
 use crate::authorize::code::AuthorizationCode;
 use crate::authorize::store::{CodeStore, Redemption};

@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::batch::{Batch, Before, Writes};
 use super::durable::Durable;
 use super::generations;
 use super::mark::{Mark, Marked};
 use super::opening::{self, Database};
 use super::queue::{Asked, Job, gone};
-use super::records::{self, COMMITS, Kind, View, Writes};
+use super::records::{self, COMMITS, Kind};
 use super::rewrite::{self, Rewrite};
 use super::rewriting::{LOOK_EVERY, Rewriting};
 use super::tally::Tally;
@@ -117,13 +118,15 @@ impl Committer {
 
     /// Takes a database into use that was just opened, durably.
     pub(super) fn begin(&mut self) -> Result<(), String> {
-        let mut writes = Writes::new();
+        let State::Open { database, .. } = &self.state else { return Err("the database is closed".to_owned()) };
+        let mut batch = Batch::new(&database.tree);
         if self.has_lost_moments {
             tracing::warn!("the store was not closed in good order and may have lost its last 500 ms");
             let recovered = codec::encode(&self.clock.now()).expect("a time takes few bytes");
-            writes.insert(Kind::Recovered.key(&[]), Some(recovered));
+            batch.add([(Kind::Recovered.key(&[]), Some(recovered))].into());
         }
-        self.apply(&writes)?;
+        let (writes, before) = batch.end().map_err(|cause| cause.to_string())?;
+        self.apply(&writes, before)?;
         self.sync()?;
         self.durable.release();
         self.mark.write_and_sync(self.marked()).map_err(|cause| cause.to_string())?;
@@ -201,35 +204,32 @@ impl Committer {
             return;
         }
         let begun = now();
-        let mut batch = vec![first];
-        let committed = guarded(|| self.commit(&mut batch, jobs));
+        let mut steps = vec![first];
+        let committed = guarded(|| self.commit(&mut steps, jobs));
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-        metrics::histogram!("jotsmith_store_batch_steps").record(batch.len() as f64);
+        metrics::histogram!("jotsmith_store_batch_steps").record(steps.len() as f64);
         metrics::histogram!("jotsmith_store_commit_seconds").record(begun.elapsed().as_secs_f64());
         let outcome = self.note(committed);
-        for job in batch {
-            job.answer(outcome.clone());
+        for step in steps {
+            step.answer(outcome.clone());
         }
     }
 
-    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>, jobs: &Receiver<Asked>) -> Result<(), String> {
+    fn commit(&mut self, steps: &mut Vec<Box<dyn Job>>, jobs: &Receiver<Asked>) -> Result<(), String> {
         let State::Open { database, .. } = &self.state else { return Err("the database is closed".to_owned()) };
-        let mut writes = Writes::new();
-        let mut bytes = 0;
+        let mut batch = Batch::new(&database.tree);
         let mut decided = 0;
         loop {
-            let mut view = View::new(&database.tree, &writes);
-            batch[decided].decide(&mut view).map_err(|cause| cause.to_string())?;
+            let mut view = batch.view();
+            steps[decided].decide(&mut view).map_err(|cause| cause.to_string())?;
             decided += 1;
-            for (key, value) in view.into_writes() {
-                bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-                writes.insert(key, value);
-            }
-            if bytes >= LARGEST_BATCH_BYTES || decided >= LARGEST_BATCH_STEPS {
+            let done = view.into_writes();
+            batch.add(done);
+            if batch.bytes() >= LARGEST_BATCH_BYTES || decided >= LARGEST_BATCH_STEPS {
                 break;
             }
             match jobs.try_recv() {
-                Ok(Asked::Step(job)) => batch.push(job),
+                Ok(Asked::Step(step)) => steps.push(step),
                 Ok(Asked::Rewrite(answer)) => {
                     self.rewriting.ask(answer);
                     break;
@@ -237,10 +237,11 @@ impl Committer {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
+        let (writes, before) = batch.end().map_err(|cause| cause.to_string())?;
         if writes.is_empty() {
             return Ok(());
         }
-        self.apply(&writes)?;
+        self.apply(&writes, before)?;
         match self.options.durability {
             Durability::Fsync => self.sync()?,
             Durability::Periodic => {
@@ -253,19 +254,20 @@ impl Committer {
         Ok(())
     }
 
-    /// Writes a batch into the tree, as a whole or not at all.
-    fn apply(&mut self, writes: &Writes) -> Result<(), String> {
+    /// Writes a batch into the tree, as a whole or not at all. `before`: what stands there.
+    fn apply(&mut self, writes: &Writes, before: Before) -> Result<(), String> {
         let State::Open { database, .. } = &mut self.state else { return Err("the database is closed".to_owned()) };
         self.probe.reach(CommitStep::Apply)?;
         let mut tally = database.tally;
-        self.durable.hold(&database.tree, writes, &mut tally).map_err(|cause| cause.to_string())?;
         let mut batch = sled::Batch::default();
         for (key, value) in writes {
+            tally.replace(key, before.get(key).and_then(Option::as_deref), value.as_deref());
             match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
             }
         }
+        self.durable.hold(before);
         batch.insert(COMMITS, records::encode_commits(database.commits + 1));
         database.tree.apply_batch(batch).map_err(|cause| cause.to_string())?;
         database.commits += 1;

@@ -4,11 +4,12 @@
 //! will write; until the batch is durable, a read finds that. A read through the committer's queue would be as sound, and
 //! would wait for up to two syncs.
 
-use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::records::{Fault, Records, Writes};
-use super::tally::Tally;
+use sled::IVec;
+
+use super::batch::Before;
+use super::records::{Fault, Records};
 use crate::foundation::storage::StoreUnavailable;
 
 /// What readers share with the committer.
@@ -22,7 +23,7 @@ enum State {
 /// The tree, as it was before the batch that is on its way.
 pub(super) struct Tree {
     tree: sled::Tree,
-    before: HashMap<Vec<u8>, Option<sled::IVec>>,
+    before: Before,
 }
 
 impl Tree {
@@ -34,24 +35,23 @@ impl Tree {
 
 impl Tree {
     /// What is durable under a key under which this was just found.
-    pub(super) fn durable_of(&self, key: &[u8], found: sled::IVec) -> Option<sled::IVec> {
+    pub(super) fn durable_of(&self, key: &[u8], found: IVec) -> Option<IVec> {
         self.before.get(key).map_or(Some(found), Clone::clone)
     }
 }
 
 impl Records for Tree {
-    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let found = match self.before.get(key) {
-            Some(before) => before.clone(),
-            None => self.tree.get(key)?,
-        };
-        Ok(found.map(|bytes| bytes.to_vec()))
+    fn bytes(&self, key: &[u8]) -> Result<Option<IVec>, Fault> {
+        match self.before.get(key) {
+            Some(before) => Ok(before.clone()),
+            None => Ok(self.tree.get(key)?),
+        }
     }
 }
 
 impl Durable {
     pub(super) fn new(tree: sled::Tree) -> Self {
-        Self(RwLock::new(State::Open(Tree { tree, before: HashMap::new() })))
+        Self(RwLock::new(State::Open(Tree { tree, before: Before::new() })))
     }
 
     /// Whether the database has failed and has to be opened anew first.
@@ -67,25 +67,17 @@ impl Durable {
         }
     }
 
-    /// From now on readers see what stands in `tree` under these keys, whatever is written there. Takes note of what
-    /// will be replaced by it.
-    pub(super) fn hold(&self, tree: &sled::Tree, writes: &Writes, tally: &mut Tally) -> Result<(), sled::Error> {
-        let mut state = self.write();
-        for (key, value) in writes {
-            let old = tree.get(key)?;
-            tally.replace(key, old.as_deref(), value.as_deref());
-            if let State::Open(Tree { before, .. }) = &mut *state {
-                before.insert(key.clone(), old);
-            }
+    /// From now on readers see this under these keys, whatever is written there.
+    pub(super) fn hold(&self, mut held: Before) {
+        if let State::Open(Tree { before, .. }) = &mut *self.write() {
+            // What was held is dropped when readers may go on.
+            std::mem::swap(before, &mut held);
         }
-        Ok(())
     }
 
     /// From now on readers see what was written.
     pub(super) fn release(&self) {
-        if let State::Open(tree) = &mut *self.write() {
-            tree.before.clear();
-        }
+        self.hold(Before::new());
     }
 
     /// Lets go of the tree: readers are told this instead.
@@ -95,7 +87,7 @@ impl Durable {
 
     /// Readers see this tree, all of which is durable.
     pub(super) fn open(&self, tree: sled::Tree) {
-        *self.write() = State::Open(Tree { tree, before: HashMap::new() });
+        *self.write() = State::Open(Tree { tree, before: Before::new() });
     }
 
     fn lock(&self) -> RwLockReadGuard<'_, State> {

@@ -4,12 +4,15 @@
 //! any step: so requests wait for the removal of a few records at most, and never for the looking.
 
 use std::ops::Bound;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sled::IVec;
+
 use super::SledStore;
+use super::batch::View;
 use super::codec;
-use super::records::{Fault, Kind, Records as _, View};
+use super::records::{Fault, Kind, Records as _};
 use crate::authorize::code::AuthorizationCode;
 use crate::foundation::clock::{CLOCK_TOLERANCE, Timestamp};
 use crate::foundation::storage::Stored;
@@ -40,7 +43,7 @@ impl Store for SledStore {
 }
 
 impl SledStore {
-    fn swept(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+    fn swept(&self) -> MutexGuard<'_, IVec> {
         self.swept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -48,29 +51,29 @@ impl SledStore {
 /// What a slice has shown.
 struct Found {
     /// The keys of records that are over, as far as could be seen from here.
-    over: Vec<Vec<u8>>,
+    over: Vec<IVec>,
     /// The key that was reached; empty at the end.
-    reached: Vec<u8>,
+    reached: IVec,
 }
 
 /// Looks at one slice after the key `from`.
 fn look(tree: &sled::Tree, from: &[u8], now: Timestamp, tombstone: Duration, limit: usize) -> Result<Found, Fault> {
-    let (mut over, mut reached, mut seen) = (Vec::new(), Vec::new(), 0);
+    let (mut over, mut reached, mut seen) = (Vec::new(), IVec::default(), 0);
     for entry in tree.range::<&[u8], _>((Bound::Excluded(from), Bound::Unbounded)).take(limit) {
         let (key, value) = entry?;
         seen += 1;
         if is_over(&key, &value, now, tombstone) {
-            over.push(key.to_vec());
+            over.push(key.clone());
         }
         if seen == limit {
-            reached = key.to_vec();
+            reached = key;
         }
     }
     Ok(Found { over, reached })
 }
 
 /// Removes what is still over; how many records.
-fn remove(view: &mut View<'_>, keys: Vec<Vec<u8>>, now: Timestamp, tombstone: Duration) -> Result<usize, Fault> {
+fn remove(view: &mut View<'_>, keys: Vec<IVec>, now: Timestamp, tombstone: Duration) -> Result<usize, Fault> {
     let mut removed = 0;
     for key in keys {
         if view.bytes(&key)?.is_some_and(|value| is_over(&key, &value, now, tombstone)) {

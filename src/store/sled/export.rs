@@ -4,6 +4,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use sled::IVec;
+
 use super::records::{Fault, Kind};
 use super::{SledStore, codec, durable, grants};
 use crate::foundation::storage::{Export, ExportStore, Origin, StoreUnavailable, Stored};
@@ -29,7 +31,7 @@ struct Exporting {
 enum Next {
     First(Origin),
     /// The records after this key.
-    Slice(Writer, Vec<u8>),
+    Slice(Writer, IVec),
     Last(Writer),
     Nothing,
 }
@@ -44,7 +46,7 @@ impl Export for Exporting {
                     // In one step: they belong together.
                     let publications = self.store.publications().await?;
                     part.append(&mut writer.records([Record::Publications(publications)]));
-                    (part, Next::Slice(writer, Vec::new()))
+                    (part, Next::Slice(writer, IVec::default()))
                 }
                 Next::Slice(mut writer, from) => {
                     let (records, reached) = self.slice(&from).await?;
@@ -66,18 +68,18 @@ impl Export for Exporting {
 
 impl Exporting {
     /// The records of one slice after this key, and the key that was reached; none: this was the last.
-    async fn slice(&self, from: &[u8]) -> Result<(Vec<Record>, Option<Vec<u8>>), StoreUnavailable> {
+    async fn slice(&self, from: &[u8]) -> Result<(Vec<Record>, Option<IVec>), StoreUnavailable> {
         self.store.read(|records| slice(records, from)).await
     }
 }
 
-fn slice(records: &durable::Tree, from: &[u8]) -> Result<(Vec<Record>, Option<Vec<u8>>), Fault> {
+fn slice(records: &durable::Tree, from: &[u8]) -> Result<(Vec<Record>, Option<IVec>), Fault> {
     let (mut found, mut reached, mut seen) = (Vec::new(), None, 0);
     for entry in records.tree().range::<&[u8], _>((Bound::Excluded(from), Bound::Unbounded)).take(SLICE) {
         let (key, value) = entry?;
         seen += 1;
         if seen == SLICE {
-            reached = Some(key.to_vec());
+            reached = Some(key.clone());
         }
         // What a batch that is on its way removes is over, or it is a code.
         let Some(value) = records.durable_of(&key, value) else { continue };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::SledStore;
+use super::batch::View;
 use super::codec;
-use super::records::{Fault, Kind, Records, View};
+use super::records::{Fault, Kind, Records};
 use super::{selection, sessions};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;

@@ -10,13 +10,15 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sled::IVec;
+
 use super::generations::{self, records_of};
 use super::mark::{self, Mark, Marked};
 use super::opening::{self, DATABASE, Database};
 use super::records::{self, COMMITS, Kind};
 use super::rewrite::{self, CACHE_WHILE_FILLED, SYNC_BYTES};
 use super::tally::Tally;
-use super::{CommitStep, OpenFailed, Probe, codec, kept};
+use super::{CommitStep, OpenFailed, Probe, codec, counting, kept};
 use crate::foundation::clock::Timestamp;
 use crate::keys::history::{Kept, PublishedKey, Served};
 use crate::store::backup::{Backup, BackupRefused, Record};
@@ -169,7 +171,7 @@ fn fill(
     opening::wait_until_released(folder, &records.join(DATABASE))?;
     let found = guarded(folder, || {
         let tree = opening::open_tree(&records, CACHE_WHILE_FILLED).map_err(|cause| failed(cause.to_string()))?;
-        Ok(opening::count(&tree).map_err(failed)?)
+        Ok(counting::count(&tree).map_err(failed)?)
     })?;
     if found != (1, tally) {
         return Err(failed("the records on the disk are not those that were written there".to_owned()).into());
@@ -240,7 +242,7 @@ fn mark_recovered(terms: &ImportTerms, fresh: &mut Database) -> Result<(), Strin
     Ok(())
 }
 
-type Entry = (Vec<u8>, Vec<u8>);
+type Entry = (IVec, IVec);
 
 /// What is written for a record; nothing where it is over.
 fn entries(terms: &ImportTerms, record: Record, imported: &mut Imported) -> Result<Vec<Entry>, codec::BadRecord> {

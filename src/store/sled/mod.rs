@@ -5,9 +5,11 @@
 //! reads beside it see only what is durable. Whatever fails in a commit answers all that took part with
 //! [`StoreUnavailable`], and the database is opened anew.
 
+mod batch;
 mod codec;
 mod codes;
 mod committer;
+mod counting;
 mod durable;
 mod expiry;
 mod export;
@@ -33,6 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
+use self::batch::View;
 use self::committer::Committer;
 use self::durable::Durable;
 pub use self::import::{ImportFailed, ImportTerms, Imported, import, import_with_probe};
@@ -40,7 +43,7 @@ use self::mark::{Mark, Marked};
 use self::opening::Database;
 pub use self::opening::OpenFailed;
 use self::queue::Queue;
-use self::records::{Fault, View};
+use self::records::Fault;
 use super::StoreOptions;
 use crate::foundation::clock::Clock;
 use crate::foundation::storage::{StoreHealth, StoreUnavailable, Stored};
@@ -50,7 +53,7 @@ pub struct SledStore {
     queue: Queue,
     durable: Arc<Durable>,
     /// The key up to which the sweeper has come.
-    swept: Mutex<Vec<u8>>,
+    swept: Mutex<sled::IVec>,
     figures: Arc<Mutex<Figures>>,
     is_new: bool,
 }

@@ -1,7 +1,8 @@
 //! What may be shown once: one record a digest, which says until when it is kept.
 
 use super::SledStore;
-use super::records::{Fault, Kind, Records as _, View};
+use super::batch::View;
+use super::records::{Fault, Kind, Records as _};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::digest::SHA256_BYTES;
 use crate::foundation::once::{OnceStore, Remembered};

@@ -21,9 +21,8 @@ use super::committer::drop_guarded;
 use super::generations::{self, records_of};
 use super::kept;
 use super::mark::Marked;
-use super::records::{self, COMMITS};
 use super::tally::Tally;
-use super::{CommitStep, SharedProbe};
+use super::{CommitStep, SharedProbe, counting};
 
 /// The file of all records in the folder that sled has.
 pub(super) const DATABASE: &str = "db";
@@ -270,7 +269,7 @@ fn open_checked(
         }
         Ok(tree) => tree,
     };
-    let (commits, tally) = count(&tree).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
+    let (commits, tally) = counting::count(&tree).map_err(|cause| OpenFailed::damaged(folder, &cause))?;
     match marked {
         Some(marked) => judge(commits, tally, marked).map_err(|cause| OpenFailed::damaged(folder, &cause))?,
         // No first start has ever put one there.
@@ -323,23 +322,7 @@ pub(super) fn open_tree(records: &Path, cache_bytes: u64) -> Result<sled::Db, sl
     opened.unwrap_or_else(|_| Err(sled::Error::ReportableBug("sled cannot read its files".to_owned())))
 }
 
-/// The number of the last batch and what there is, after every page was read once: damage is found now, while nothing was
-/// promised yet.
-pub(super) fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
-    let read = || -> Result<(u64, Tally), String> {
-        let mut tally = Tally::default();
-        for entry in tree.iter() {
-            let (key, value) = entry.map_err(|cause| in_words(&cause))?;
-            tally.add(&key, &value);
-        }
-        let commits = tree.get(COMMITS).map_err(|cause| in_words(&cause))?;
-        let commits = commits.map_or(Ok(0), |bytes| records::decode_commits(&bytes));
-        Ok((commits.map_err(|cause| cause.to_string())?, tally))
-    };
-    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("sled cannot read its files".to_owned()))
-}
-
-fn in_words(cause: &sled::Error) -> String {
+pub(super) fn in_words(cause: &sled::Error) -> String {
     match cause {
         sled::Error::Corruption { .. } => "a part of its database file is not what was written there".to_owned(),
         other => other.to_string(),

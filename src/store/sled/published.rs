@@ -1,8 +1,9 @@
 //! Publications: one record a key that is published, by its `kid`, and one of the server that publishes them.
 
 use super::SledStore;
+use super::batch::View;
 use super::codec;
-use super::records::{Fault, Kind, Records as _, View};
+use super::records::{Fault, Kind, Records as _};
 use crate::foundation::storage::Stored;
 use crate::keys::history::{Kept, PublishedKey};
 use crate::keys::store::PublicationStore;
@@ -42,7 +43,7 @@ fn keep(view: &mut View<'_>, publications: &Kept) -> Result<(), Fault> {
 }
 
 /// The keys of all records of publications.
-fn published(view: &View<'_>) -> Result<Vec<Vec<u8>>, Fault> {
+fn published(view: &View<'_>) -> Result<Vec<sled::IVec>, Fault> {
     const SLICE: usize = 64;
     let mut found = Vec::new();
     let mut from = Kind::Published.key(&[]);

@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
-use super::records::{Fault, View};
+use super::batch::View;
+use super::records::Fault;
 use super::unavailable;
 use crate::foundation::storage::StoreUnavailable;
 

@@ -1,15 +1,16 @@
-//! What lies in the tree under which key, and the two ways to look at it: as a step sees it, and as it is durable.
+//! What lies in the tree under which key. There are two ways to look at it: as a step sees it (`batch.rs`), and as it is
+//! durable (`durable.rs`).
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sled::IVec;
 
 use super::codec::{self, BadRecord};
 
 /// The key of the number of the last batch. Every batch writes it.
 pub(super) const COMMITS: &[u8] = b"m";
+
+/// How many bytes a key has at most that takes no memory of its own, as those of grants and codes.
+const SHORT_KEY: usize = 22;
 
 /// How many bytes of a key are said of a record that cannot be read: its kind, and enough to find it.
 const SHOWN_OF_KEY: usize = 9;
@@ -66,12 +67,20 @@ impl Kind {
     }
 
     /// The key of the record of this name.
-    pub(super) fn key(self, name: &[u8]) -> Vec<u8> {
-        [&[self.prefix()], name].concat()
+    pub(super) fn key(self, name: &[u8]) -> IVec {
+        let mut short = [0; SHORT_KEY];
+        match short.get_mut(..=name.len()) {
+            Some(key) => {
+                key[0] = self.prefix();
+                key[1..].copy_from_slice(name);
+                IVec::from(&*key)
+            }
+            None => IVec::from([&[self.prefix()], name].concat()),
+        }
     }
 }
 
-pub(super) fn encode_commits(commits: u64) -> Vec<u8> {
+pub(super) fn encode_commits(commits: u64) -> IVec {
     codec::encode(&commits).expect("a number takes few bytes")
 }
 
@@ -116,84 +125,12 @@ impl Fault {
 /// What records can be read from.
 pub(super) trait Records {
     /// The bytes under this key.
-    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+    fn bytes(&self, key: &[u8]) -> Result<Option<IVec>, Fault>;
 
     /// The record of this kind and name.
     fn get<R: DeserializeOwned>(&self, kind: Kind, name: &[u8]) -> Result<Option<R>, Fault> {
         let key = kind.key(name);
         let bytes = self.bytes(&key)?;
         bytes.as_deref().map(codec::decode).transpose().map_err(|cause| Fault::unreadable(&key, cause))
-    }
-}
-
-/// New values by key; none: removed.
-pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-/// A key and what is under it.
-pub(super) type Entry = (Vec<u8>, Option<Vec<u8>>);
-
-/// The records as one step sees them: what is in the tree, then what the steps before it in the batch did, then what it
-/// did itself.
-pub(super) struct View<'a> {
-    tree: &'a sled::Tree,
-    earlier: &'a Writes,
-    own: Writes,
-}
-
-impl<'a> View<'a> {
-    pub(super) fn new(tree: &'a sled::Tree, earlier: &'a Writes) -> Self {
-        Self { tree, earlier, own: Writes::new() }
-    }
-
-    /// What the step did.
-    pub(super) fn into_writes(self) -> Writes {
-        self.own
-    }
-
-    /// Forgets what the step did.
-    pub(super) fn undo(&mut self) {
-        self.own.clear();
-    }
-
-    /// Writes a record over the one of this kind and name, if there is one.
-    pub(super) fn put<R: Serialize>(&mut self, kind: Kind, name: &[u8], record: &R) -> Result<(), Fault> {
-        self.own.insert(kind.key(name), Some(codec::encode(record)?));
-        Ok(())
-    }
-
-    /// Removes a record.
-    pub(super) fn remove(&mut self, kind: Kind, name: &[u8]) {
-        self.remove_key(kind.key(name));
-    }
-
-    /// Removes what is under a key.
-    pub(super) fn remove_key(&mut self, key: Vec<u8>) {
-        self.own.insert(key, None);
-    }
-
-    /// Up to `limit` keys in their order after `key`, each with its value, none where the batch has removed it. What the
-    /// batch has added is left out.
-    pub(super) fn following(&self, key: &[u8], limit: usize) -> Result<Vec<Entry>, Fault> {
-        let range = (Bound::Excluded(key), Bound::Unbounded);
-        let entries = self.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
-            let (key, value) = entry?;
-            let value = self.written(&key).cloned().unwrap_or_else(|| Some(value.to_vec()));
-            Ok((key.to_vec(), value))
-        });
-        entries.collect()
-    }
-
-    /// What the batch has made of a key, if it has touched it.
-    fn written(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
-        self.own.get(key).or_else(|| self.earlier.get(key))
-    }
-}
-
-impl Records for View<'_> {
-    fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        match self.written(key) {
-            Some(value) => Ok(value.clone()),
-            None => Ok(self.tree.get(key)?.map(|bytes| bytes.to_vec())),
-        }
     }
 }

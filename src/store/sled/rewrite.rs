@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sled::IVec;
+
 use super::committer::{drop_guarded, guarded, now};
 use super::generations::{self, records_of};
 use super::opening::{self, DATABASE, Database};
@@ -69,14 +71,22 @@ pub(super) struct Rewrite {
 #[derive(Default)]
 struct Shared {
     /// The keys that were changed since they may have been copied.
-    changed: Mutex<BTreeSet<Vec<u8>>>,
+    changed: Mutex<BTreeSet<IVec>>,
     is_given_up: AtomicBool,
     is_done: AtomicBool,
 }
 
 impl Shared {
-    fn take_changed(&self) -> BTreeSet<Vec<u8>> {
+    fn take_changed(&self) -> BTreeSet<IVec> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets the keys after this one: their records are still to be copied, as they are by then.
+    fn forget_after(&self, copied: &IVec) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        while changed.last().is_some_and(|key| key > copied) {
+            changed.pop_last();
+        }
     }
 
     fn left(&self) -> usize {
@@ -118,7 +128,7 @@ impl Drop for DoneOnceDropped {
 
 impl Rewrite {
     /// Takes note that these keys were changed. To be called after they were, for what is noted may be copied at once.
-    pub(super) fn note<'a>(&self, keys: impl Iterator<Item = &'a Vec<u8>>) {
+    pub(super) fn note<'a>(&self, keys: impl Iterator<Item = &'a IVec>) {
         self.shared.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(keys.cloned());
     }
 
@@ -143,7 +153,7 @@ impl Rewrite {
 }
 
 /// The keys that are to be copied last.
-pub(super) struct Changed(BTreeSet<Vec<u8>>);
+pub(super) struct Changed(BTreeSet<IVec>);
 
 impl Changed {
     /// Completes a fresh database with what stands under them, and with the number of the last batch: durably, and only
@@ -195,8 +205,9 @@ impl Copying {
         let io = |cause: io::Error| cause.to_string();
         generations::create(&records).map_err(io)?;
         let mut fresh = open_fresh(&records, self.generation, CACHE_WHILE_FILLED)?;
-        fill(&self.old, &mut fresh, || {
+        fill(&self.old, &mut fresh, |copied| {
             pause();
+            self.shared.forget_after(copied);
             self.go_on(CommitStep::Copy)
         })?;
         // Opened once more: so the next start finds a snapshot, and need not read the whole log.
@@ -260,7 +271,7 @@ fn rewrite_into(
     let records = records_of(folder, generation);
     generations::create(&records).map_err(|cause| cause.to_string())?;
     let mut fresh = open_fresh(&records, generation, cache_bytes)?;
-    fill(&old.tree, &mut fresh, || check_space(folder, 0, probe))?;
+    fill(&old.tree, &mut fresh, |_| check_space(folder, 0, probe))?;
     Changed(BTreeSet::new()).complete(old, &mut fresh)?;
     generations::sync(&records).map_err(|cause| cause.to_string())?;
     Ok(fresh)
@@ -273,22 +284,27 @@ pub(super) fn open_fresh(records: &Path, generation: u64, cache_bytes: u64) -> R
     Ok(Database { tree, file, commits: 0, generation, tally: Tally::default() })
 }
 
-/// Copies all records but the number of the last batch, in the order of their keys; asks `go_on` now and then.
+/// Copies all records but the number of the last batch, in the order of their keys. Now and then, while nothing is read, it
+/// asks `go_on`, to which it says up to which key it has come.
 ///
 /// One by one and not in batches: sled lets nobody into any database of the process while it writes a batch.
-fn fill(old: &sled::Tree, fresh: &mut Database, mut go_on: impl FnMut() -> Result<(), String>) -> Result<(), String> {
-    let mut from = Bound::Unbounded;
+fn fill(
+    old: &sled::Tree,
+    fresh: &mut Database,
+    mut go_on: impl FnMut(&IVec) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut copied = IVec::default();
     let mut synced = 0;
     loop {
-        go_on()?;
+        go_on(&copied)?;
         let mut last = None;
-        for entry in old.range((from, Bound::Unbounded)).take(SLICE) {
+        for entry in old.range::<&[u8], _>((Bound::Excluded(&*copied), Bound::Unbounded)).take(SLICE) {
             let (key, value) = entry.map_err(|cause| cause.to_string())?;
             put(fresh, &key, Some(&value))?;
             last = Some(key);
         }
         let Some(last) = last else { break };
-        from = Bound::Excluded(last);
+        copied = last;
         if fresh.tally.bytes - synced >= SYNC_BYTES {
             synced = fresh.tally.bytes;
             sync(fresh)?;
@@ -297,7 +313,7 @@ fn fill(old: &sled::Tree, fresh: &mut Database, mut go_on: impl FnMut() -> Resul
     sync(fresh)
 }
 
-fn copy_changed(old: &sled::Tree, fresh: &mut Database, changed: &BTreeSet<Vec<u8>>) -> Result<(), String> {
+fn copy_changed(old: &sled::Tree, fresh: &mut Database, changed: &BTreeSet<IVec>) -> Result<(), String> {
     for key in changed {
         let value = old.get(key).map_err(|cause| cause.to_string())?;
         put(fresh, key, value.as_deref())?;
@@ -357,29 +373,65 @@ mod tests {
                 let count = self.changes[round.min(self.changes.len() - 1)];
                 let shared = self.shared.lock().expect("unpoisoned");
                 let mut changed = shared.as_ref().expect("begun").changed.lock().expect("unpoisoned");
-                changed.extend((0..count).map(|number| number.to_be_bytes().to_vec()));
+                changed.extend((0..count).map(|number| IVec::from(&number.to_be_bytes())));
             }
             Ok(())
         }
     }
 
-    /// How many rounds were begun while records were changed like this, and how many records were left.
-    fn rounds_of(changes: &'static [usize]) -> (usize, usize) {
+    /// Changes one record each time before more are copied, and looks how many are remembered.
+    struct OneEachTime {
+        number: usize,
+        shared: Arc<Mutex<Option<Arc<Shared>>>>,
+        remembered: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl Probe for OneEachTime {
+        fn reach(&mut self, step: CommitStep) -> io::Result<()> {
+            if step == CommitStep::Copy {
+                let shared = self.shared.lock().expect("unpoisoned");
+                let shared = shared.as_ref().expect("begun");
+                self.remembered.lock().expect("unpoisoned").push(shared.left());
+                shared.changed.lock().expect("unpoisoned").insert(IVec::from(&self.number.to_be_bytes()));
+            }
+            Ok(())
+        }
+    }
+
+    /// The thread that copies [`MOST_LEFT`] records and one more has done what it can, with a probe that is told what it
+    /// shares: the number of records it has copied, and of those it has left.
+    fn copied_with(probe: impl Probe + 'static, shared: &Mutex<Option<Arc<Shared>>>) -> (u64, usize) {
         let folder = tempfile::tempdir().expect("a folder");
         let old = sled::Config::new().path(folder.path().join("old")).flush_every_ms(None).open().expect("it opens");
         for number in 0..=MOST_LEFT {
             old.insert(number.to_be_bytes(), b"a record").expect("inserted");
         }
-        let (shared, rounds) = (Arc::default(), Arc::default());
-        let busy = Busy { changes, shared: Arc::clone(&shared), rounds: Arc::clone(&rounds) };
-        let probe = SharedProbe(Arc::new(Mutex::new(Box::new(busy))));
+        let probe = SharedProbe(Arc::new(Mutex::new(Box::new(probe))));
         let (rewrite, copy) = begin(folder.path(), 1, 1 << 20, (*old).clone(), 0, probe);
         *shared.lock().expect("unpoisoned") = Some(Arc::clone(&rewrite.shared));
         copy();
         assert!(rewrite.is_done());
         let (fresh, Changed(left)) = rewrite.end().expect("copied");
-        assert_eq!(fresh.tally.records, MOST_LEFT as u64 + 1);
-        (rounds.load(Ordering::SeqCst), left.len())
+        (fresh.tally.records, left.len())
+    }
+
+    /// How many rounds were begun while records were changed like this, and how many records were left.
+    fn rounds_of(changes: &'static [usize]) -> (usize, usize) {
+        let (shared, rounds) = (Arc::default(), Arc::default());
+        let (copied, left) =
+            copied_with(Busy { changes, shared: Arc::clone(&shared), rounds: Arc::clone(&rounds) }, &shared);
+        assert_eq!(copied, MOST_LEFT as u64 + 1);
+        (rounds.load(Ordering::SeqCst), left)
+    }
+
+    #[test]
+    fn a_change_is_remembered_only_once_its_record_was_copied() {
+        let (shared, remembered) = (Arc::default(), Arc::default());
+        // The last one of the fifth slice.
+        let number = 5 * SLICE - 1;
+        let probe = OneEachTime { number, shared: Arc::clone(&shared), remembered: Arc::clone(&remembered) };
+        assert_eq!(copied_with(probe, &shared), (MOST_LEFT as u64 + 1, 1));
+        assert_eq!(*remembered.lock().expect("unpoisoned"), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
     }
 
     #[test]
@@ -410,6 +462,6 @@ mod tests {
         };
         let (old, mut fresh) = (filled("old", b"after"), filled("fresh", b"befor"));
         assert!(Changed(BTreeSet::new()).complete(&old, &mut fresh).is_err());
-        assert_eq!(Changed([b"g1".to_vec()].into()).complete(&old, &mut fresh), Ok(()));
+        assert_eq!(Changed([IVec::from(b"g1")].into()).complete(&old, &mut fresh), Ok(()));
     }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sled::IVec;
+
 use super::committer::{drop_guarded, now};
 use super::generations;
 use super::helper::Helper;
@@ -64,7 +66,7 @@ impl Rewriting {
     }
 
     /// Takes note that these keys were changed.
-    pub(super) fn note<'a>(&self, keys: impl Iterator<Item = &'a Vec<u8>>) {
+    pub(super) fn note<'a>(&self, keys: impl Iterator<Item = &'a IVec>) {
         if let Some(current) = &self.current {
             current.note(keys);
         }

@@ -6,10 +6,12 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use sled::IVec;
 use uuid::Uuid;
 
+use super::batch::View;
 use super::durable::Tree;
-use super::records::{Fault, Kind, Records as _, View};
+use super::records::{Fault, Kind, Records as _};
 use super::{SledStore, codec, grants};
 use crate::authorize::code::AuthorizationCode;
 use crate::foundation::clock::Timestamp;
@@ -78,7 +80,7 @@ struct Meant {
     /// The ids that are meant, as far as could be seen from here.
     ids: Vec<Uuid>,
     /// The key that was reached; none at the end.
-    reached: Option<Vec<u8>>,
+    reached: Option<IVec>,
 }
 
 /// Looks at one slice of codes or grants after the key `from`. What is not durable yet counts too, for nothing rests on it.
@@ -96,7 +98,7 @@ fn look(records: &Tree, kind: Kind, from: &[u8], whose: &Whose) -> Result<Meant,
         };
         ids.extend(id_of(&key).filter(|_| is_meant));
         if seen == SLICE {
-            reached = Some(key.to_vec());
+            reached = Some(key);
         }
     }
     Ok(Meant { ids, reached })
@@ -130,7 +132,7 @@ fn following<'a>(
     records: &'a Tree,
     from: &'a [u8],
     kind: Kind,
-) -> impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>> + 'a {
+) -> impl Iterator<Item = sled::Result<(IVec, IVec)>> + 'a {
     let range = records.tree().range::<&[u8], _>((Bound::Excluded(from), Bound::Unbounded));
     range.take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| Kind::of(key) == Some(kind)))
 }

@@ -2,7 +2,8 @@
 //! everybody, from an import that revoked all. No subject is the empty text, under which that one stands.
 
 use super::SledStore;
-use super::records::{Fault, Kind, Records, View};
+use super::batch::View;
+use super::records::{Fault, Kind, Records};
 use crate::foundation::clock::Timestamp;
 use crate::foundation::storage::Stored;
 use crate::login::session::{EarlyEnd, SessionId};

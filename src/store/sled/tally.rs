@@ -39,6 +39,15 @@ impl Tally {
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.replace(key, None, Some(value));
     }
+
+    /// What there is in both together, of which neither has what the other has.
+    pub(super) const fn with(self, other: Self) -> Self {
+        Self {
+            records: self.records.wrapping_add(other.records),
+            bytes: self.bytes.wrapping_add(other.bytes),
+            sum: self.sum.wrapping_add(other.sum),
+        }
+    }
 }
 
 fn length(key: &[u8], value: &[u8]) -> u64 {

@@ -1,0 +1,138 @@
+//! The steps of one batch: what they see, and what they do.
+//!
+//! A step sees what those before it in the batch did, and below that the tree. Nobody but the committer writes into that,
+//! so what was looked up there once is what stands there until the batch is written; and it is what readers are shown until
+//! the batch is durable.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use serde::Serialize;
+use sled::IVec;
+
+use super::codec;
+use super::records::{Fault, Kind, Records};
+
+/// New values by key; none: removed.
+pub(super) type Writes = BTreeMap<IVec, Option<IVec>>;
+
+/// What the tree held under some keys; none: nothing.
+pub(super) type Before = HashMap<IVec, Option<IVec>>;
+
+/// A key and what is under it.
+pub(super) type Entry = (IVec, Option<IVec>);
+
+/// A batch that is being decided.
+pub(super) struct Batch<'a> {
+    tree: &'a sled::Tree,
+    before: RefCell<Before>,
+    writes: Writes,
+    bytes: usize,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(tree: &'a sled::Tree) -> Self {
+        Self { tree, before: RefCell::default(), writes: Writes::new(), bytes: 0 }
+    }
+
+    /// What the next step sees.
+    pub(super) const fn view(&self) -> View<'_> {
+        View { batch: self, own: Writes::new() }
+    }
+
+    /// Takes over what a step did.
+    pub(super) fn add(&mut self, own: Writes) {
+        for (key, value) in own {
+            self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+            self.writes.insert(key, value);
+        }
+    }
+
+    /// How many bytes its steps have written.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is to be written, and what stands in the tree under those keys at least.
+    pub(super) fn end(self) -> Result<(Writes, Before), sled::Error> {
+        let Self { tree, before, writes, .. } = self;
+        let mut before = before.into_inner();
+        for key in writes.keys() {
+            if !before.contains_key(key) {
+                before.insert(key.clone(), tree.get(key)?);
+            }
+        }
+        Ok((writes, before))
+    }
+
+    fn before(&self, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
+        if let Some(known) = self.before.borrow().get(key) {
+            return Ok(known.clone());
+        }
+        let found = self.tree.get(key)?;
+        self.before.borrow_mut().insert(key.into(), found.clone());
+        Ok(found)
+    }
+}
+
+/// The records as one step sees them: what is in the tree, then what the steps before it in the batch did, then what it
+/// did itself.
+pub(super) struct View<'a> {
+    batch: &'a Batch<'a>,
+    own: Writes,
+}
+
+impl View<'_> {
+    /// What the step did.
+    pub(super) fn into_writes(self) -> Writes {
+        self.own
+    }
+
+    /// Forgets what the step did.
+    pub(super) fn undo(&mut self) {
+        self.own.clear();
+    }
+
+    /// Writes a record over the one of this kind and name, if there is one.
+    pub(super) fn put<R: Serialize>(&mut self, kind: Kind, name: &[u8], record: &R) -> Result<(), Fault> {
+        self.own.insert(kind.key(name), Some(codec::encode(record)?));
+        Ok(())
+    }
+
+    /// Removes a record.
+    pub(super) fn remove(&mut self, kind: Kind, name: &[u8]) {
+        self.remove_key(kind.key(name));
+    }
+
+    /// Removes what is under a key.
+    pub(super) fn remove_key(&mut self, key: IVec) {
+        self.own.insert(key, None);
+    }
+
+    /// Up to `limit` keys in their order after `key`, each with its value, none where the batch has removed it. What the
+    /// batch has added is left out.
+    pub(super) fn following(&self, key: &[u8], limit: usize) -> Result<Vec<Entry>, Fault> {
+        let range = (Bound::Excluded(key), Bound::Unbounded);
+        let entries = self.batch.tree.range::<&[u8], _>(range).take(limit).map(|entry| {
+            let (key, value) = entry?;
+            let value = self.written(&key).cloned().unwrap_or(Some(value));
+            Ok((key, value))
+        });
+        entries.collect()
+    }
+
+    /// What the batch has made of a key, if it has touched it.
+    fn written(&self, key: &[u8]) -> Option<&Option<IVec>> {
+        self.own.get(key).or_else(|| self.batch.writes.get(key))
+    }
+}
+
+impl Records for View<'_> {
+    fn bytes(&self, key: &[u8]) -> Result<Option<IVec>, Fault> {
+        match self.written(key) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.batch.before(key)?),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! All records, read once: how many there are, and whether all can be read.
+//!
+//! Damage is found while nothing was promised yet. With a million grants that takes longer than all else at a start, so
+//! several threads do it. Nobody knows beforehand where the middle of the records is: whoever still has some gives half of
+//! the keys that could come to one that has none, and of what is left half again.
+
+use std::ops::Bound;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+use sled::IVec;
+
+use super::opening::in_words;
+use super::records::{self, COMMITS};
+use super::tally::Tally;
+
+/// How many threads read at most.
+const MOST_READERS: usize = 4;
+
+/// How many records are read before somebody else is given a part: about a millisecond.
+const SLICE: usize = 512;
+
+/// The number of the last batch and what there is, after every page was read once.
+pub(super) fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
+    let readers = thread::available_parallelism().map_or(1, usize::from).min(MOST_READERS);
+    let commits = || {
+        let commits = tree.get(COMMITS).map_err(|cause| in_words(&cause))?;
+        commits.map_or(Ok(0), |bytes| records::decode_commits(&bytes)).map_err(|cause| cause.to_string())
+    };
+    // sled asserts where a file says what no sled has written.
+    let counted =
+        panic::catch_unwind(AssertUnwindSafe(|| tally(tree, readers).and_then(|tally| Ok((commits()?, tally)))));
+    counted.unwrap_or_else(|_| Err("sled cannot read its files".to_owned()))
+}
+
+/// What so many threads find.
+fn tally(tree: &sled::Tree, readers: usize) -> Result<Tally, String> {
+    let work = Work::new();
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(|| read(tree, &work))).collect();
+        readers.into_iter().try_fold(Tally::default(), |sum, reader| {
+            let found = reader.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))?;
+            Ok(sum.with(found))
+        })
+    })
+}
+
+/// Reads one part after the other, until none is left.
+fn read(tree: &sled::Tree, work: &Work) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    while let Some(mut taken) = work.take() {
+        loop {
+            let mut last = None;
+            for entry in tree.range::<IVec, _>(taken.part.clone()).take(SLICE) {
+                let (key, value) = entry.map_err(|cause| in_words(&cause))?;
+                tally.add(&key, &value);
+                last = Some(key);
+            }
+            let Some(last) = last else { break };
+            taken.part.0 = Bound::Excluded(last);
+            if work.is_wanted()
+                && let Some(half) = halve(&mut taken.part)
+            {
+                work.give(half);
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// The keys that somebody reads.
+type Part = (Bound<IVec>, Bound<IVec>);
+
+/// Takes the upper half from a part; none: it has too few keys.
+fn halve(part: &mut Part) -> Option<Part> {
+    let middle = middle(part)?;
+    let to = std::mem::replace(&mut part.1, Bound::Excluded(middle.clone()));
+    Some((Bound::Included(middle), to))
+}
+
+/// A key in the middle of those that a part could have, as numbers; none: they are too close.
+fn middle((from, to): &Part) -> Option<IVec> {
+    let number = |bound: &Bound<IVec>, without: u128| match bound {
+        Bound::Included(key) | Bound::Excluded(key) => {
+            let mut bytes = [0; size_of::<u128>()];
+            bytes.iter_mut().zip(key.iter()).for_each(|(byte, of_key)| *byte = *of_key);
+            u128::from_be_bytes(bytes)
+        }
+        Bound::Unbounded => without,
+    };
+    let (from, to) = (number(from, 0), number(to, u128::MAX));
+    let middle = from + to.checked_sub(from)? / 2;
+    (middle > from).then(|| IVec::from(&middle.to_be_bytes()))
+}
+
+/// What is left to read.
+struct Work {
+    left: Mutex<Left>,
+    changed: Condvar,
+    /// How many have nothing to read.
+    idle: AtomicUsize,
+}
+
+struct Left {
+    parts: Vec<Part>,
+    /// How many are being read, of which more may come.
+    taken: usize,
+}
+
+/// A part that is being read.
+struct Taken<'a> {
+    part: Part,
+    work: &'a Work,
+}
+
+impl Work {
+    fn new() -> Self {
+        let parts = vec![(Bound::Unbounded, Bound::Unbounded)];
+        Self { left: Mutex::new(Left { parts, taken: 0 }), changed: Condvar::new(), idle: AtomicUsize::new(0) }
+    }
+
+    /// The next part; none: all is read, or somebody cannot go on.
+    fn take(&self) -> Option<Taken<'_>> {
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_while(left, |left| left.parts.is_empty() && left.taken > 0);
+        let mut left = waited.unwrap_or_else(PoisonError::into_inner);
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+        let part = left.parts.pop()?;
+        left.taken += 1;
+        Some(Taken { part, work: self })
+    }
+
+    /// Whether somebody has nothing to read.
+    fn is_wanted(&self) -> bool {
+        self.idle.load(Ordering::Relaxed) > 0
+    }
+
+    fn give(&self, part: Part) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).parts.push(part);
+        self.changed.notify_one();
+    }
+}
+
+impl Drop for Taken<'_> {
+    /// It was read; or nobody will, where its reader failed or panicked.
+    fn drop(&mut self) {
+        self.work.left.lock().unwrap_or_else(PoisonError::into_inner).taken -= 1;
+        self.work.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::RangeBounds as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tree(keys: impl IntoIterator<Item = Vec<u8>>) -> (sled::Db, Tally) {
+        let tree = sled::Config::new().temporary(true).flush_every_ms(None).open().expect("it opens");
+        let mut expected = Tally::default();
+        for key in keys {
+            let before = tree.insert(&key, &key[..]).expect("inserted");
+            expected.replace(&key, before.as_deref(), Some(&key));
+        }
+        (tree, expected)
+    }
+
+    #[test]
+    fn several_threads_find_what_one_finds() {
+        // As grants: one kind, a time that begins with the same bytes, and by far the most of them of one day.
+        let keys = (0..20_000_u64).map(|number| {
+            let time = (1_800_000_000_000 + number % 7 * 86_400_000 + number / 7).to_be_bytes();
+            [&b"g"[..], &time[2..], &number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), b"xy"].concat()
+        });
+        let others = [&b"a"[..], b"m", b"r", b"v", b"valice", b"\xff\xff\xff"].map(<[u8]>::to_vec);
+        let (tree, expected) = tree(keys.chain(others));
+        for readers in [1, 2, 3, 4, 16] {
+            assert_eq!(tally(&tree, readers), Ok(expected), "{readers}");
+        }
+    }
+
+    #[test]
+    fn an_empty_tree_is_counted_by_any_number() {
+        let (tree, expected) = tree([]);
+        for readers in [1, 4] {
+            assert_eq!(tally(&tree, readers), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn whoever_has_nothing_is_given_half() {
+        let work = Work::new();
+        let mut first = work.take().expect("all of it");
+        assert!(!work.is_wanted());
+        work.give(halve(&mut first.part).expect("there is one"));
+        let second = work.take().expect("the other half");
+        assert_eq!(first.part.1, Bound::Excluded(IVec::from(&(u128::MAX / 2).to_be_bytes())));
+        assert_eq!(second.part.1, Bound::Unbounded);
+        drop(first);
+        drop(second);
+        assert!(work.take().is_none());
+    }
+
+    #[test]
+    fn a_reader_that_panics_keeps_nobody_waiting() {
+        let work = Work::new();
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            let _taken = work.take();
+            panic!("as sled does");
+        }));
+        assert!(outcome.is_err());
+        assert!(work.take().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_in_one_half_and_both_are_smaller(
+            from in proptest::collection::vec(any::<u8>(), 0..20),
+            to in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..20)),
+            other in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let to = to.map_or(Bound::Unbounded, |to| Bound::Excluded(IVec::from(to)));
+            let whole = (Bound::Excluded(IVec::from(&*from)), to);
+            prop_assume!(!matches!(&whole.1, Bound::Excluded(to) if to[..] <= from[..]));
+            let mut lower = whole.clone();
+            if let Some(upper) = halve(&mut lower) {
+                let Bound::Included(middle) = &upper.0 else { panic!("{upper:?}") };
+                prop_assert!(middle[..] > from[..]);
+                for key in [&other, &from, &middle.to_vec()] {
+                    let has = |part: &Part| part.contains(&IVec::from(&**key));
+                    prop_assert_eq!(u8::from(has(&lower)) + u8::from(has(&upper)), u8::from(has(&whole)));
+                }
+            }
+        }
+    }
+}
