@@ -52,7 +52,7 @@ const FEW: usize = 64;
 const MOST_LEFT: usize = 1024;
 
 /// How often the thread copies what was changed meanwhile before it gives up on a committer that is faster.
-const MOST_ROUNDS: usize = 1000;
+const MOST_ROUNDS: usize = if cfg!(test) { 20 } else { 1000 };
 
 /// The memory that the fresh database gets while it is filled, in bytes.
 pub(super) const CACHE_WHILE_FILLED: u64 = 8 << 20;
@@ -400,7 +400,7 @@ mod tests {
 
     /// The thread that copies [`MOST_LEFT`] records and one more has done what it can, with a probe that is told what it
     /// shares: the number of records it has copied, and of those it has left.
-    fn copied_with(probe: impl Probe + 'static, shared: &Mutex<Option<Arc<Shared>>>) -> (u64, usize) {
+    fn copied_with(probe: impl Probe + 'static, shared: &Mutex<Option<Arc<Shared>>>) -> Result<(u64, usize), String> {
         let folder = tempfile::tempdir().expect("a folder");
         let old = sled::Config::new().path(folder.path().join("old")).flush_every_ms(None).open().expect("it opens");
         for number in 0..=MOST_LEFT {
@@ -411,17 +411,27 @@ mod tests {
         *shared.lock().expect("unpoisoned") = Some(Arc::clone(&rewrite.shared));
         copy();
         assert!(rewrite.is_done());
-        let (fresh, Changed(left)) = rewrite.end().expect("copied");
-        (fresh.tally.records, left.len())
+        let generation = records_of(folder.path(), 1);
+        let ended = rewrite.end().map(|(fresh, Changed(left))| (fresh.tally.records, left.len()));
+        assert_eq!(generation.exists(), ended.is_ok(), "what was given up is removed");
+        ended
     }
 
     /// How many rounds were begun while records were changed like this, and how many records were left.
     fn rounds_of(changes: &'static [usize]) -> (usize, usize) {
         let (shared, rounds) = (Arc::default(), Arc::default());
-        let (copied, left) =
-            copied_with(Busy { changes, shared: Arc::clone(&shared), rounds: Arc::clone(&rounds) }, &shared);
+        let busy = Busy { changes, shared: Arc::clone(&shared), rounds: Arc::clone(&rounds) };
+        let (copied, left) = copied_with(busy, &shared).expect("copied");
         assert_eq!(copied, MOST_LEFT as u64 + 1);
         (rounds.load(Ordering::SeqCst), left)
+    }
+
+    #[test]
+    fn a_rewriting_is_given_up_where_more_is_changed_than_can_be_copied() {
+        let (shared, rounds) = (Arc::default(), Arc::default());
+        let busy = Busy { changes: &[MOST_LEFT + 1], shared: Arc::clone(&shared), rounds: Arc::clone(&rounds) };
+        assert_eq!(copied_with(busy, &shared), Err("more is changed than can be copied".to_owned()));
+        assert_eq!(rounds.load(Ordering::SeqCst), MOST_ROUNDS);
     }
 
     #[test]
@@ -430,7 +440,7 @@ mod tests {
         // The last one of the fifth slice.
         let number = 5 * SLICE - 1;
         let probe = OneEachTime { number, shared: Arc::clone(&shared), remembered: Arc::clone(&remembered) };
-        assert_eq!(copied_with(probe, &shared), (MOST_LEFT as u64 + 1, 1));
+        assert_eq!(copied_with(probe, &shared), Ok((MOST_LEFT as u64 + 1, 1)));
         assert_eq!(*remembered.lock().expect("unpoisoned"), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
     }
 
