@@ -340,11 +340,11 @@ fn peak_mib() -> u64 {
 fn backup(root: &Path, grants: u64) {
     let folder = tempfile::tempdir_in(root).expect("a folder");
     let (data, file) = (folder.path().join("data"), folder.path().join("backup.jsonl"));
-    let (store, syncs) = open(&data);
+    let (store, _) = open(&data);
     let ids: Arc<[Uuid]> = fill(&store, grants).into();
     println!("\nbackup of {grants} grants; filled with a peak of {} MiB", peak_mib());
     drop(store);
-    let (store, _) = open(&data);
+    let (store, syncs) = open(&data);
     println!("opened again: {} MiB", peak_mib());
     let export = |store: &Arc<SledStore>| {
         let origin = Origin {
