@@ -2,7 +2,7 @@
 //!
 //! A step sees what those before it in the batch did, and below that the tree. Nobody but the committer writes into that,
 //! so what was looked up there once is what stands there until the batch is written; and it is what readers are shown until
-//! the batch is durable.
+//! the batch is answered.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -120,6 +120,11 @@ impl View<'_> {
             Ok((key, value))
         });
         entries.collect()
+    }
+
+    /// The keys of a kind that the batch has written, or removed.
+    pub(super) fn touched(&self, kind: Kind) -> impl Iterator<Item = &IVec> {
+        self.batch.writes.keys().chain(self.own.keys()).filter(move |key| Kind::of(key) == Some(kind))
     }
 
     /// What the batch has made of a key, if it has touched it.

@@ -254,7 +254,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Writes a batch into the tree, as a whole or not at all. `before`: what stands there.
+    /// Writes a batch into the tree, as a whole or not at all. `before`: what stands there, under those keys at least.
     fn apply(&mut self, writes: &Writes, before: Before) -> Result<(), String> {
         let State::Open { database, .. } = &mut self.state else { return Err("the database is closed".to_owned()) };
         self.probe.reach(CommitStep::Apply)?;

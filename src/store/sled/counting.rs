@@ -6,7 +6,7 @@
 
 use std::ops::Bound;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -35,30 +35,43 @@ pub(super) fn count(tree: &sled::Db) -> Result<(u64, Tally), String> {
     counted.unwrap_or_else(|_| Err("sled cannot read its files".to_owned()))
 }
 
-/// What so many threads find.
+/// What so many threads find, of which this is one. Where the system gives no more threads, fewer read.
 fn tally(tree: &sled::Tree, readers: usize) -> Result<Tally, String> {
     let work = Work::new();
+    let read = || read(tree, &work);
     thread::scope(|scope| {
-        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(|| read(tree, &work))).collect();
-        readers.into_iter().try_fold(Tally::default(), |sum, reader| {
-            let found = reader.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))?;
-            Ok(sum.with(found))
-        })
+        let start = |_| thread::Builder::new().name("store reader".to_owned()).spawn_scoped(scope, read).ok();
+        let others: Vec<_> = (1..readers).filter_map(start).collect();
+        let own = panic::catch_unwind(AssertUnwindSafe(read));
+        // All of them, so that none panics when nobody looks; and what says more before what says less.
+        let ended: Vec<_> =
+            std::iter::once(own).chain(others.into_iter().map(thread::ScopedJoinHandle::join)).collect();
+        let (mut sum, mut panicked) = (Tally::default(), None);
+        for found in ended {
+            match found {
+                Ok(found) => sum = sum.with(found?),
+                Err(panic) => panicked = Some(panic),
+            }
+        }
+        panicked.map_or(Ok(sum), |panic| panic::resume_unwind(panic))
     })
 }
 
-/// Reads one part after the other, until none is left.
+/// Reads one part after the other, until none is left, or somebody has found what cannot be read.
 fn read(tree: &sled::Tree, work: &Work) -> Result<Tally, String> {
     let mut tally = Tally::default();
     while let Some(mut taken) = work.take() {
-        loop {
+        while !work.is_over() {
             let mut last = None;
             for entry in tree.range::<IVec, _>(taken.part.clone()).take(SLICE) {
                 let (key, value) = entry.map_err(|cause| in_words(&cause))?;
                 tally.add(&key, &value);
                 last = Some(key);
             }
-            let Some(last) = last else { break };
+            let Some(last) = last else {
+                taken.is_read = true;
+                break;
+            };
             taken.part.0 = Bound::Excluded(last);
             if work.is_wanted()
                 && let Some(half) = halve(&mut taken.part)
@@ -101,6 +114,8 @@ struct Work {
     changed: Condvar,
     /// How many have nothing to read.
     idle: AtomicUsize,
+    /// Whether somebody could not go on.
+    is_over: AtomicBool,
 }
 
 struct Left {
@@ -112,30 +127,44 @@ struct Left {
 /// A part that is being read.
 struct Taken<'a> {
     part: Part,
+    is_read: bool,
     work: &'a Work,
 }
 
 impl Work {
     fn new() -> Self {
         let parts = vec![(Bound::Unbounded, Bound::Unbounded)];
-        Self { left: Mutex::new(Left { parts, taken: 0 }), changed: Condvar::new(), idle: AtomicUsize::new(0) }
+        Self {
+            left: Mutex::new(Left { parts, taken: 0 }),
+            changed: Condvar::new(),
+            idle: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
+        }
     }
 
-    /// The next part; none: all is read, or somebody cannot go on.
+    /// The next part; none: all is read, or somebody could not go on.
     fn take(&self) -> Option<Taken<'_>> {
         self.idle.fetch_add(1, Ordering::Relaxed);
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.changed.wait_while(left, |left| left.parts.is_empty() && left.taken > 0);
         let mut left = waited.unwrap_or_else(PoisonError::into_inner);
         self.idle.fetch_sub(1, Ordering::Relaxed);
+        if self.is_over() {
+            return None;
+        }
         let part = left.parts.pop()?;
         left.taken += 1;
-        Some(Taken { part, work: self })
+        Some(Taken { part, is_read: false, work: self })
     }
 
     /// Whether somebody has nothing to read.
     fn is_wanted(&self) -> bool {
         self.idle.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether nothing more need be read.
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     fn give(&self, part: Part) {
@@ -145,9 +174,12 @@ impl Work {
 }
 
 impl Drop for Taken<'_> {
-    /// It was read; or nobody will, where its reader failed or panicked.
+    /// It was read; or its reader failed or panicked, or stopped for another one that did.
     fn drop(&mut self) {
-        self.work.left.lock().unwrap_or_else(PoisonError::into_inner).taken -= 1;
+        let mut left = self.work.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.work.is_over.fetch_or(!self.is_read, Ordering::Relaxed);
+        left.taken -= 1;
+        drop(left);
         self.work.changed.notify_all();
     }
 }
@@ -198,22 +230,32 @@ mod tests {
         let mut first = work.take().expect("all of it");
         assert!(!work.is_wanted());
         work.give(halve(&mut first.part).expect("there is one"));
-        let second = work.take().expect("the other half");
+        let mut second = work.take().expect("the other half");
         assert_eq!(first.part.1, Bound::Excluded(IVec::from(&(u128::MAX / 2).to_be_bytes())));
         assert_eq!(second.part.1, Bound::Unbounded);
-        drop(first);
-        drop(second);
+        (first.is_read, second.is_read) = (true, true);
+        drop((first, second));
         assert!(work.take().is_none());
+        assert!(!work.is_over());
     }
 
     #[test]
-    fn a_reader_that_panics_keeps_nobody_waiting() {
+    fn a_reader_that_panics_keeps_nobody_waiting_and_ends_it_for_all() {
         let work = Work::new();
-        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-            let _taken = work.take();
-            panic!("as sled does");
-        }));
-        assert!(outcome.is_err());
+        let taken = work.take();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| work.take().is_none());
+            while !work.is_wanted() {
+                thread::yield_now();
+            }
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+                let _taken = taken;
+                panic!("as sled does");
+            }));
+            assert!(outcome.is_err());
+            assert!(waiting.join().expect("no panic"));
+        });
+        work.give((Bound::Unbounded, Bound::Unbounded));
         assert!(work.take().is_none());
     }
 
@@ -231,6 +273,7 @@ mod tests {
             if let Some(upper) = halve(&mut lower) {
                 let Bound::Included(middle) = &upper.0 else { panic!("{upper:?}") };
                 prop_assert!(middle[..] > from[..]);
+                prop_assert!(whole.contains(middle));
                 for key in [&other, &from, &middle.to_vec()] {
                     let has = |part: &Part| part.contains(&IVec::from(&**key));
                     prop_assert_eq!(u8::from(has(&lower)) + u8::from(has(&upper)), u8::from(has(&whole)));

@@ -1,7 +1,7 @@
 //! Reads that see only what is durable, and wait for no disk.
 //!
 //! A batch changes the tree before it is durable. So the committer first lays down what stood under the keys that it
-//! will write; until the batch is durable, a read finds that. A read through the committer's queue would be as sound, and
+//! will write, and under those that it has read; until the batch is answered, a read finds that. A read through the committer's queue would be as sound, and
 //! would wait for up to two syncs.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -67,7 +67,7 @@ impl Durable {
         }
     }
 
-    /// From now on readers see this under these keys, whatever is written there.
+    /// From now on readers see this under these keys, whatever is written there; and nothing else is held.
     pub(super) fn hold(&self, mut held: Before) {
         if let State::Open(Tree { before, .. }) = &mut *self.write() {
             // What was held is dropped when readers may go on.

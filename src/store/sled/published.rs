@@ -1,5 +1,9 @@
 //! Publications: one record a key that is published, by its `kid`, and one of the server that publishes them.
 
+use std::collections::BTreeSet;
+
+use sled::IVec;
+
 use super::SledStore;
 use super::batch::View;
 use super::codec;
@@ -42,10 +46,10 @@ fn keep(view: &mut View<'_>, publications: &Kept) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The keys of all records of publications.
-fn published(view: &View<'_>) -> Result<Vec<sled::IVec>, Fault> {
+/// The keys of all records of publications, and of those that this batch has removed.
+fn published(view: &View<'_>) -> Result<BTreeSet<IVec>, Fault> {
     const SLICE: usize = 64;
-    let mut found = Vec::new();
+    let mut found: BTreeSet<IVec> = view.touched(Kind::Published).cloned().collect();
     let mut from = Kind::Published.key(&[]);
     loop {
         let slice = view.following(&from, SLICE)?;
@@ -55,10 +59,44 @@ fn published(view: &View<'_>) -> Result<Vec<sled::IVec>, Fault> {
                 return Ok(found);
             }
             from.clone_from(&key);
-            found.push(key);
+            found.insert(key);
         }
         if is_last {
             return Ok(found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Batch;
+    use super::*;
+    use crate::foundation::clock::Timestamp;
+
+    fn kept(kids: &[&str]) -> Kept {
+        const THEN: Timestamp = Timestamp::from_seconds(1);
+        let key = |kid: &&str| PublishedKey {
+            kid: (*kid).to_owned(),
+            digest: [0; 32],
+            first_published: THEN,
+            known_from: THEN,
+            tokens_until: None,
+            is_signing: false,
+        };
+        Kept { served: None, keys: kids.iter().map(key).collect() }
+    }
+
+    #[test]
+    fn a_step_sees_what_those_before_it_in_its_batch_have_kept() {
+        let tree = sled::Config::new().temporary(true).flush_every_ms(None).open().expect("it opens");
+        tree.insert(Kind::Published.key(b"a"), codec::encode(&kept(&["a"]).keys[0]).expect("encoded")).expect("put");
+        let mut batch = Batch::new(&tree);
+        for kids in [&["a", "b"][..], &["b", "c"], &["c"]] {
+            let mut step = batch.view();
+            keep(&mut step, &kept(kids)).expect("kept");
+            let own = step.into_writes();
+            batch.add(own);
+            assert_eq!(publications(&mut batch.view()).expect("read"), kept(kids));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! otherwise: what is read and written into new files is on the disk when their sync says so.
 //!
 //! For space it happens beside the requests ([`Rewrite`]). A thread copies all records while the committer goes on and
-//! notes which keys it changes; then the thread copies those, until few are left; the committer copies these itself
+//! notes which keys it changes; then the thread copies those of them that it had passed, until few are left; the committer copies these itself
 //! between two batches, and one write of the mark makes the fresh database the one that counts. A record is copied
 //! whatever its kind, known or not. Until that write the old database has all that was answered; from then on the fresh
 //! one has. The tallies of both must agree, or the old one stays.
@@ -81,10 +81,10 @@ impl Shared {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Forgets the keys after this one: their records are still to be copied, as they are by then.
-    fn forget_after(&self, copied: &IVec) {
+    /// Forgets the keys after this one, or all of them: their records are still to be copied, as they are by then.
+    fn forget_after(&self, copied: Option<&IVec>) {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        while changed.last().is_some_and(|key| key > copied) {
+        while changed.last() > copied {
             changed.pop_last();
         }
     }
@@ -291,19 +291,22 @@ pub(super) fn open_fresh(records: &Path, generation: u64, cache_bytes: u64) -> R
 fn fill(
     old: &sled::Tree,
     fresh: &mut Database,
-    mut go_on: impl FnMut(&IVec) -> Result<(), String>,
+    mut go_on: impl FnMut(Option<&IVec>) -> Result<(), String>,
 ) -> Result<(), String> {
-    let mut copied = IVec::default();
+    let mut copied: Option<IVec> = None;
     let mut synced = 0;
     loop {
-        go_on(&copied)?;
+        go_on(copied.as_ref())?;
         let mut last = None;
-        for entry in old.range::<&[u8], _>((Bound::Excluded(&*copied), Bound::Unbounded)).take(SLICE) {
+        let from = copied.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        for entry in old.range::<&[u8], _>((from, Bound::Unbounded)).take(SLICE) {
             let (key, value) = entry.map_err(|cause| cause.to_string())?;
             put(fresh, &key, Some(&value))?;
             last = Some(key);
         }
-        let Some(last) = last else { break };
+        if last.is_none() {
+            break;
+        }
         copied = last;
         if fresh.tally.bytes - synced >= SYNC_BYTES {
             synced = fresh.tally.bytes;
