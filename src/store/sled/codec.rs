@@ -13,7 +13,7 @@ const FORMAT: u8 = 1;
 /// The most that one record may take, in bytes: what bounds a batch, and what a person's grants can cost.
 pub(super) const LARGEST_RECORD: usize = 4096;
 
-/// What a grant or a code has room in, usually, in bytes: its buffer need not grow.
+/// In how many bytes a grant or a code usually has room, so that what it is written into need not grow.
 const USUAL_RECORD: usize = 512;
 
 /// Why a record cannot be written or read. Says nothing of what stands in it.

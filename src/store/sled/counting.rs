@@ -6,8 +6,7 @@
 
 use std::ops::Bound;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use sled::IVec;
@@ -73,11 +72,7 @@ fn read(tree: &sled::Tree, work: &Work) -> Result<Tally, String> {
                 break;
             };
             taken.part.0 = Bound::Excluded(last);
-            if work.is_wanted()
-                && let Some(half) = halve(&mut taken.part)
-            {
-                work.give(half);
-            }
+            taken.share();
         }
     }
     Ok(tally)
@@ -108,20 +103,20 @@ fn middle((from, to): &Part) -> Option<IVec> {
     (middle > from).then(|| IVec::from(&middle.to_be_bytes()))
 }
 
-/// What is left to read.
+/// What is left to read, for all who read.
 struct Work {
     left: Mutex<Left>,
     changed: Condvar,
-    /// How many have nothing to read.
-    idle: AtomicUsize,
-    /// Whether somebody could not go on.
-    is_over: AtomicBool,
 }
 
 struct Left {
     parts: Vec<Part>,
     /// How many are being read, of which more may come.
     taken: usize,
+    /// How many readers have none.
+    idle: usize,
+    /// Whether a reader could not go on, so that nobody need.
+    is_over: bool,
 }
 
 /// A part that is being read.
@@ -134,50 +129,52 @@ struct Taken<'a> {
 impl Work {
     fn new() -> Self {
         let parts = vec![(Bound::Unbounded, Bound::Unbounded)];
-        Self {
-            left: Mutex::new(Left { parts, taken: 0 }),
-            changed: Condvar::new(),
-            idle: AtomicUsize::new(0),
-            is_over: AtomicBool::new(false),
-        }
+        Self { left: Mutex::new(Left { parts, taken: 0, idle: 0, is_over: false }), changed: Condvar::new() }
     }
 
-    /// The next part; none: all is read, or somebody could not go on.
+    fn lock(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next part; none: all is read, or a reader could not go on.
     fn take(&self) -> Option<Taken<'_>> {
-        self.idle.fetch_add(1, Ordering::Relaxed);
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.lock();
+        left.idle += 1;
         let waited = self.changed.wait_while(left, |left| left.parts.is_empty() && left.taken > 0);
         let mut left = waited.unwrap_or_else(PoisonError::into_inner);
-        self.idle.fetch_sub(1, Ordering::Relaxed);
-        if self.is_over() {
-            return None;
-        }
-        let part = left.parts.pop()?;
+        left.idle -= 1;
+        let part = if left.is_over { None } else { left.parts.pop() }?;
         left.taken += 1;
         Some(Taken { part, is_read: false, work: self })
     }
 
-    /// Whether somebody has nothing to read.
-    fn is_wanted(&self) -> bool {
-        self.idle.load(Ordering::Relaxed) > 0
-    }
-
     /// Whether nothing more need be read.
     fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed)
+        self.lock().is_over
     }
 
     fn give(&self, part: Part) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).parts.push(part);
+        self.lock().parts.push(part);
         self.changed.notify_one();
+    }
+}
+
+impl Taken<'_> {
+    /// Gives half of it to a reader that has nothing to read, if there is one.
+    fn share(&mut self) {
+        if self.work.lock().idle > 0
+            && let Some(half) = halve(&mut self.part)
+        {
+            self.work.give(half);
+        }
     }
 }
 
 impl Drop for Taken<'_> {
     /// It was read; or its reader failed or panicked, or stopped for another one that did.
     fn drop(&mut self) {
-        let mut left = self.work.left.lock().unwrap_or_else(PoisonError::into_inner);
-        self.work.is_over.fetch_or(!self.is_read, Ordering::Relaxed);
+        let mut left = self.work.lock();
+        left.is_over |= !self.is_read;
         left.taken -= 1;
         drop(left);
         self.work.changed.notify_all();
@@ -202,15 +199,27 @@ mod tests {
         (tree, expected)
     }
 
-    #[test]
-    fn several_threads_find_what_one_finds() {
-        // As grants: one kind, a time that begins with the same bytes, and by far the most of them of one day.
-        let keys = (0..20_000_u64).map(|number| {
+    /// As grants: one kind, a time that begins with the same bytes, and all of them of one week; and a few others.
+    fn keys() -> impl Iterator<Item = Vec<u8>> {
+        let grants = (0..20_000_u64).map(|number| {
             let time = (1_800_000_000_000 + number % 7 * 86_400_000 + number / 7).to_be_bytes();
             [&b"g"[..], &time[2..], &number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), b"xy"].concat()
         });
-        let others = [&b"a"[..], b"m", b"r", b"v", b"valice", b"\xff\xff\xff"].map(<[u8]>::to_vec);
-        let (tree, expected) = tree(keys.chain(others));
+        grants.chain([&b"a"[..], b"m", b"r", b"v", b"valice", b"\xff\xff\xff"].map(<[u8]>::to_vec))
+    }
+
+    #[test]
+    fn nothing_is_lost_where_half_is_given_after_each_slice() {
+        let (tree, expected) = tree(keys());
+        let work = Work::new();
+        // Somebody who never comes for it, so that the only reader takes each half itself.
+        work.lock().idle = 1;
+        assert_eq!(read(&tree, &work), Ok(expected));
+    }
+
+    #[test]
+    fn several_threads_find_what_one_finds() {
+        let (tree, expected) = tree(keys());
         for readers in [1, 2, 3, 4, 16] {
             assert_eq!(tally(&tree, readers), Ok(expected), "{readers}");
         }
@@ -228,8 +237,11 @@ mod tests {
     fn whoever_has_nothing_is_given_half() {
         let work = Work::new();
         let mut first = work.take().expect("all of it");
-        assert!(!work.is_wanted());
-        work.give(halve(&mut first.part).expect("there is one"));
+        first.share();
+        assert_eq!(work.lock().parts.len(), 0, "nobody wants any");
+        work.lock().idle = 1;
+        first.share();
+        assert_eq!(work.lock().parts.len(), 1);
         let mut second = work.take().expect("the other half");
         assert_eq!(first.part.1, Bound::Excluded(IVec::from(&(u128::MAX / 2).to_be_bytes())));
         assert_eq!(second.part.1, Bound::Unbounded);
@@ -245,7 +257,7 @@ mod tests {
         let taken = work.take();
         thread::scope(|scope| {
             let waiting = scope.spawn(|| work.take().is_none());
-            while !work.is_wanted() {
+            while work.lock().idle == 0 {
                 thread::yield_now();
             }
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| {

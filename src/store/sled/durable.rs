@@ -1,8 +1,8 @@
 //! Reads that see only what is durable, and wait for no disk.
 //!
 //! A batch changes the tree before it is durable. So the committer first lays down what stood under the keys that it
-//! will write, and under those that it has read; until the batch is answered, a read finds that. A read through the committer's queue would be as sound, and
-//! would wait for up to two syncs.
+//! will write, and under those that it has read; until the batch is answered, a read finds that. A read through the
+//! committer's queue would be as sound, and would wait for up to two syncs.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -5,10 +5,10 @@
 //! otherwise: what is read and written into new files is on the disk when their sync says so.
 //!
 //! For space it happens beside the requests ([`Rewrite`]). A thread copies all records while the committer goes on and
-//! notes which keys it changes; then the thread copies those of them that it had passed, until few are left; the committer copies these itself
-//! between two batches, and one write of the mark makes the fresh database the one that counts. A record is copied
-//! whatever its kind, known or not. Until that write the old database has all that was answered; from then on the fresh
-//! one has. The tallies of both must agree, or the old one stays.
+//! notes which keys it changes; then the thread copies those of them that it had passed, until few are left; the committer
+//! copies these itself between two batches, and one write of the mark makes the fresh database the one that counts. A
+//! record is copied whatever its kind, known or not. Until that write the old database has all that was answered; from
+//! then on the fresh one has. The tallies of both must agree, or the old one stays.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
