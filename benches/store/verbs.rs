@@ -16,7 +16,8 @@ use jotsmith::store::sled::SledStore;
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::{GrantStore as _, Whose};
 
-use super::{BEGIN, DAY, Latencies, SPAN, fill, grant, head, open, row, runtime};
+use super::filled::{BEGIN, DAY, fill, grant, open, runtime};
+use super::refreshes::{Latencies, SPAN, head, row};
 
 /// How many grants are there before, so that none of the steps finds an empty store.
 const GRANTS: u64 = 10_000;
