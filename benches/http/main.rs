@@ -52,6 +52,9 @@ struct Plan {
     /// Without oidc-provider, which needs npm.
     #[arg(long)]
     without_peer: bool,
+    /// Beside another build of this server, by its path.
+    #[arg(long, value_name = "PROGRAM")]
+    against: Option<PathBuf>,
     /// Where `results.json` and `results.svg` are written.
     #[arg(long, default_value = "target/http-bench")]
     out: PathBuf,

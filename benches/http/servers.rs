@@ -78,12 +78,16 @@ pub(crate) struct Jotsmith {
 impl Jotsmith {
     /// Starts one in `folder`, with so many more clients than are asked for; what is in the folder already stays.
     pub(crate) fn start(folder: &Path, more_clients: usize, core: usize) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_jotsmith")), folder, more_clients, core)
+    }
+
+    /// The same, of another build.
+    pub(crate) fn start_program(program: &Path, folder: &Path, more_clients: usize, core: usize) -> Self {
         fs::create_dir_all(folder).expect("a folder");
         let (port, admin_port) = (free_port(), free_port());
         let issuer = format!("http://127.0.0.1:{port}");
         let file = folder.join("bench.toml");
         fs::write(&file, configuration(folder, port, admin_port, more_clients)).expect("written");
-        let program = Path::new(env!("CARGO_BIN_EXE_jotsmith"));
         let file = file.to_str().expect("a path of ours");
         let log = folder.join("log");
         let begun = Instant::now();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -37,7 +38,9 @@ struct Bench<'a> {
     people: SignedIn,
     limit: String,
     _limit: Process,
-    peers: BTreeMap<&'static str, Peer>,
+    peers: BTreeMap<&'static str, Rc<Peer>>,
+    /// Another build, which is asked the same.
+    other: Option<Jotsmith>,
     results: Results,
 }
 
@@ -50,7 +53,11 @@ pub(crate) fn run(plan: &Plan) {
     results.process.insert("idle_mib", ours.process.mebibytes("VmRSS:"));
     let people = SignedIn::at(&ours.issuer);
     let (limit, process) = start_limit(plan, folder.path(), &ours, &people);
-    let mut bench = Bench { plan, folder, ours, people, limit, _limit: process, peers, results };
+    let other = plan
+        .against
+        .as_deref()
+        .map(|program| Jotsmith::start_program(program, &folder.path().join("other"), 0, plan.server_core));
+    let mut bench = Bench { plan, folder, ours, other, people, limit, _limit: process, peers, results };
     print_head();
     bench.client_credentials();
     bench.documents();
@@ -64,9 +71,9 @@ pub(crate) fn run(plan: &Plan) {
     bench.finish();
 }
 
-fn start_peers(plan: &Plan) -> BTreeMap<&'static str, Peer> {
+fn start_peers(plan: &Plan) -> BTreeMap<&'static str, Rc<Peer>> {
     let packages = Packages::install();
-    ALGORITHMS.into_iter().map(|algorithm| (algorithm, packages.start(algorithm, plan.server_core))).collect()
+    ALGORITHMS.into_iter().map(|algorithm| (algorithm, Rc::new(packages.start(algorithm, plan.server_core)))).collect()
 }
 
 fn start_limit(plan: &Plan, folder: &Path, ours: &Jotsmith, people: &SignedIn) -> (String, Process) {
@@ -97,13 +104,24 @@ fn basic() -> String {
     format!("Basic {}", STANDARD.encode(format!("machine:{SECRET}")))
 }
 
+/// Who is asked, and for what: made anew for each run.
+type Server = (&'static str, Box<dyn Fn() -> Load>);
+
+/// The build that `--against` names.
+const OTHER: &str = "other build";
+
+/// One that is asked for the same in each run.
+fn always(name: &'static str, load: Load) -> Server {
+    (name, Box::new(move || load.clone()))
+}
+
 impl Bench<'_> {
     fn is_wanted(&self, name: &str) -> bool {
         self.plan.only.as_deref().is_none_or(|only| name.contains(only))
     }
 
     /// Measures the servers in turn, after one short run of each to warm up. Each load is made anew for each run.
-    fn measure(&mut self, name: &str, servers: &[(&str, &dyn Fn() -> Load)]) {
+    fn measure(&mut self, name: &str, servers: &[Server]) {
         if !self.is_wanted(name) {
             return;
         }
@@ -130,28 +148,27 @@ impl Bench<'_> {
         for algorithm in ALGORITHMS {
             let name = format!("client-credentials {algorithm}");
             let form = format!("grant_type=client_credentials&scope=read&resource={}", resource(algorithm));
-            let ours = machine_load(&self.ours.issuer, "/token", &form);
-            let limit = machine_load(&self.limit, &format!("/token/{algorithm}"), &form);
-            let peer = self.peers.get(algorithm).map(|peer| {
+            let mut servers = vec![
+                always("Jotsmith", machine_load(&self.ours.issuer, "/token", &form)),
+                always("limit", machine_load(&self.limit, &format!("/token/{algorithm}"), &form)),
+            ];
+            servers.extend(self.peers.get(algorithm).map(|peer| {
                 let form = "grant_type=client_credentials&scope=read";
-                machine_load(&peer.issuer, "/token", form)
-            });
-            let (ours, limit) = (|| ours.clone(), || limit.clone());
-            match peer {
-                Some(peer) => {
-                    let peer = || peer.clone();
-                    self.measure(&name, &[("Jotsmith", &ours), ("limit", &limit), ("oidc-provider", &peer)]);
-                }
-                None => self.measure(&name, &[("Jotsmith", &ours), ("limit", &limit)]),
-            }
+                always("oidc-provider", machine_load(&peer.issuer, "/token", form))
+            }));
+            servers
+                .extend(self.other.as_ref().map(|other| always(OTHER, machine_load(&other.issuer, "/token", &form))));
+            self.measure(&name, &servers);
         }
     }
 
     fn documents(&mut self) {
         for (name, path) in [("key set", KEY_SET), ("metadata", "/.well-known/oauth-authorization-server")] {
-            let limit = Load::new(&self.limit, Asks::Same(Request::Get { path: "/document".to_owned() }));
-            let ours = Load::new(&self.ours.issuer, Asks::Same(Request::Get { path: path.to_owned() }));
-            self.measure(name, &[("Jotsmith", &|| ours.clone()), ("limit", &|| limit.clone())]);
+            let get = |issuer: &str, path: &str| Load::new(issuer, Asks::Same(Request::Get { path: path.to_owned() }));
+            let mut servers =
+                vec![always("Jotsmith", get(&self.ours.issuer, path)), always("limit", get(&self.limit, "/document"))];
+            servers.extend(self.other.as_ref().map(|other| always(OTHER, get(&other.issuer, path))));
+            self.measure(name, &servers);
         }
     }
 
@@ -162,21 +179,21 @@ impl Bench<'_> {
             if !self.is_wanted(&name) {
                 continue;
             }
-            let (people, issuer) = (SignedIn::at(&self.ours.issuer), self.ours.issuer.clone());
-            let load = |issuer: &str, tokens| Load { connections, ..Load::new(issuer, Asks::Refresh(pool(tokens))) };
-            let ours = || load(&issuer, people.refresh_tokens(2 * connections));
-            let machine = || Load { connections, ..machine_load(&issuer, "/token", &machine_form()) };
-            let peer = if connections == 64 { self.peers.remove("ES256") } else { None };
-            match peer {
-                Some(peer) => {
-                    let peers = || load(&peer.issuer, peer.refresh_tokens(2 * connections));
-                    let servers: [(&str, &dyn Fn() -> Load); 3] =
-                        [("Jotsmith", &ours), ("credentials", &machine), ("oidc-provider", &peers)];
-                    self.measure(&name, &servers);
-                    self.peers.insert("ES256", peer);
-                }
-                None => self.measure(&name, &[("Jotsmith", &ours), ("credentials", &machine)]),
-            }
+            let load =
+                move |issuer: &str, tokens| Load { connections, ..Load::new(issuer, Asks::Refresh(pool(tokens))) };
+            let refreshes = |name, issuer: &str| -> Server {
+                let people = SignedIn::at(issuer);
+                (name, Box::new(move || load(&people.issuer, people.refresh_tokens(2 * connections))))
+            };
+            let machine = Load { connections, ..machine_load(&self.ours.issuer, "/token", &machine_form()) };
+            let mut servers = vec![refreshes("Jotsmith", &self.ours.issuer), always("credentials", machine)];
+            // One of them is enough, and takes long.
+            let peer = self.peers.get("ES256").filter(|_| connections == 64).cloned();
+            servers.extend(peer.map(|peer| -> Server {
+                ("oidc-provider", Box::new(move || load(&peer.issuer, peer.refresh_tokens(2 * connections))))
+            }));
+            servers.extend(self.other.as_ref().map(|other| refreshes(OTHER, &other.issuer)));
+            self.measure(&name, &servers);
         }
     }
 
@@ -203,7 +220,7 @@ impl Bench<'_> {
     fn introspection(&mut self) {
         let token = self.people.machine_token(&resource("ES256"));
         let load = machine_load(&self.ours.issuer, "/introspect", &format!("token={token}"));
-        self.measure("introspection ES256", &[("Jotsmith", &|| load.clone())]);
+        self.measure("introspection ES256", &[always("Jotsmith", load)]);
     }
 
     /// Client credentials at half the rate of saturation, coming by chance: what a request takes that seldom queues. Beside
@@ -219,7 +236,7 @@ impl Bench<'_> {
             Load { arrivals: Some(full.rate / 2.0), ..load }
         };
         let (ours, limit) = (half(&self.ours.issuer, "/token"), half(&self.limit, "/token/ES256"));
-        self.measure(name, &[("Jotsmith", &|| ours.clone()), ("limit", &|| limit.clone())]);
+        self.measure(name, &[always("Jotsmith", ours), always("limit", limit)]);
     }
 
     fn many_clients(&mut self) {
@@ -231,7 +248,7 @@ impl Bench<'_> {
         let many = Jotsmith::start(&folder, 100_000, self.plan.server_core);
         let few = Jotsmith::start(&self.folder.path().join("few"), 10, self.plan.server_core);
         let load = |server: &Jotsmith| machine_load(&server.issuer, "/token", &machine_form());
-        self.measure(name, &[("Jotsmith", &|| load(&many)), ("10 clients", &|| load(&few))]);
+        self.measure(name, &[always("Jotsmith", load(&many)), always("10 clients", load(&few))]);
     }
 
     /// Of ten requests seven refresh, two ask for client credentials, one reads the key set.
@@ -242,15 +259,16 @@ impl Bench<'_> {
         }
         let server = Jotsmith::start(&self.folder.path().join("mix"), 0, self.plan.server_core);
         let people = SignedIn::at(&server.issuer);
-        let load = || {
+        let issuer = server.issuer.clone();
+        let load = move || {
             let mix = Asks::Mix {
                 refresh: pool(people.refresh_tokens(128)),
                 machine: machine_request("/token", &machine_form()),
                 document: Request::Get { path: KEY_SET.to_owned() },
             };
-            Load { connections: 64, ..Load::new(&server.issuer, mix) }
+            Load { connections: 64, ..Load::new(&issuer, mix) }
         };
-        self.measure(name, &[("Jotsmith", &load)]);
+        self.measure(name, &[("Jotsmith", Box::new(load))]);
         self.results.process.insert("mix_mib", server.process.mebibytes("VmHWM:"));
     }
 
