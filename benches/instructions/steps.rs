@@ -244,7 +244,8 @@ scope = "read write"
     thread::spawn(move || {
         actix_web::rt::System::new().block_on(async {
             let source = Source { files: vec![file], environment: Environment::of_process() };
-            let running = Running::start(source, Foundations::of_the_machine()).expect("it starts");
+            let configured = source.configured().expect("it is read");
+            let running = Running::start(configured, Foundations::of_the_machine()).expect("it starts");
             told.send(running.public_address()).expect("somebody waits");
             running.until(std::future::pending()).await.expect("it serves");
         });

@@ -22,9 +22,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let source = self.config.source();
-        start_log(&source.load()?.log)?;
-        Ok(startup::serve(source, Foundations::of_the_machine(), OnHangUp::Reload, |_| Ok(()))?)
+        let configured = self.config.source().configured()?;
+        start_log(configured.log())?;
+        Ok(startup::serve(configured, Foundations::of_the_machine(), OnHangUp::Reload, |_| Ok(()))?)
     }
 }
 

@@ -98,9 +98,30 @@ impl Source {
         config::load(&self.files, &self.environment)
     }
 
+    /// The same, for a server that is to be started with it.
+    pub fn configured(self) -> Result<Configured, ConfigErrors> {
+        let inputs = Inputs::default();
+        let settings = self.load_noting(&inputs)?;
+        Ok(Configured { source: self, settings, inputs })
+    }
+
     /// The same, with a note of all that it was read from, also where it is refused.
     fn load_noting(&self, inputs: &Inputs) -> Result<Settings, ConfigErrors> {
         config::load_noting(&self.files, &self.environment, inputs)
+    }
+}
+
+/// A configuration that was read and judged: what a server is started with, and what it is later compared with.
+pub struct Configured {
+    source: Source,
+    settings: Settings,
+    inputs: Inputs,
+}
+
+impl Configured {
+    /// How it wants to be logged.
+    pub const fn log(&self) -> &LogSettings {
+        &self.settings.log
     }
 }
 
@@ -151,13 +172,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads the configuration, makes what is missing where the store is new, and listens. Needs a running system of
-    /// actix.
-    pub fn start(source: Source, foundations: Foundations) -> Result<Self, StartError> {
+    /// Makes what is missing where the store is new, and listens. Needs a running system of actix.
+    pub fn start(configured: Configured, foundations: Foundations) -> Result<Self, StartError> {
+        let Configured { source, settings, inputs } = configured;
         // Before anything is counted: what counts asks for its place once, and keeps it.
         let recorder = telemetry::metrics::start();
-        let inputs = Inputs::default();
-        let settings = source.load_noting(&inputs)?;
         keys::judge(&settings, foundations.clock.now())?;
         pages::load(&settings)?;
         // Whatever can fail without leaving a trace comes before the first file is made.
@@ -233,7 +252,7 @@ impl Running {
 
 /// Serves until SIGTERM or SIGINT; `on_hang_up` says what SIGHUP does. `started` is called once both ports listen.
 pub fn serve(
-    source: Source,
+    configured: Configured,
     foundations: Foundations,
     on_hang_up: OnHangUp,
     started: impl FnOnce(&Running) -> io::Result<()>,
@@ -241,7 +260,7 @@ pub fn serve(
     actix_web::rt::System::new().block_on(async {
         // First of all: who sees the server listen may send it a SIGHUP, which ends a process that does not listen to it.
         let signals = Signals::listen()?;
-        let running = Running::start(source, foundations)?;
+        let running = Running::start(configured, foundations)?;
         started(&running)?;
         let reloads = running.reloads.asker();
         Ok(running.until(signals.until_stop(on_hang_up, reloads)).await?)

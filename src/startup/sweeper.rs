@@ -47,18 +47,20 @@ impl Sweeper {
         sweeper
     }
 
-    /// Sweeps a slice at a time, for as long as the system of actix runs.
+    /// Sweeps a slice at a time, for as long as the system of actix runs. Not at once: whoever waits for the start comes
+    /// first.
     pub(super) fn sweep_now_and_then(self: Arc<Self>) {
         actix_web::rt::spawn(async move {
+            let mut pause = PERIOD;
             loop {
-                let pause = match self.sweep().await {
+                tokio::time::sleep(pause).await;
+                pause = match self.sweep().await {
                     Ok(false) => PERIOD,
                     Ok(true) => REST,
                     // The requests that meet the same trouble tell of it. Where none come, this is what opens the store
                     // anew.
                     Err(_unavailable) => TROUBLE,
                 };
-                tokio::time::sleep(pause).await;
             }
         });
     }

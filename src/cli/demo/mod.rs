@@ -116,13 +116,13 @@ impl Demo {
         };
         let file = folder.path().join("demo.toml");
         fs::write(&file, configuration::of(&made, folder.path())?)?;
-        let source = Source { files: vec![file], environment: no_variables() };
-        serve::start_log(&source.load()?.log)?;
+        let configured = Source { files: vec![file], environment: no_variables() }.configured()?;
+        serve::start_log(configured.log())?;
         let greeting = lines::greeting(&made);
         let (state, page) = (made.state.clone(), format!("{}/", made.origin));
         let playground = made.playground();
         let app = demo::Client { state, lines: Box::new(move |code| lines::of_code(&made, code)), playground };
-        startup::serve(source, Foundations::of_the_machine(), OnHangUp::Stop, |running| {
+        startup::serve(configured, Foundations::of_the_machine(), OnHangUp::Stop, |running| {
             demo::listen(callback, app).map_err(io::Error::other)?;
             println!(
                 "{greeting}\nHealth is on http://{}/health/ready. Ctrl-C stops it and removes everything.",

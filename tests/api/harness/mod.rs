@@ -23,7 +23,7 @@ use jotsmith::foundation::clock::{Clock as _, ManualClock, Timestamp};
 use jotsmith::foundation::random::OsRandom;
 use jotsmith::foundation::slow_hash::{PoolSize, SlowHash};
 use jotsmith::login::store::SessionStore as _;
-use jotsmith::startup::{Foundations, Reloader, Running, Source, Sweeper};
+use jotsmith::startup::{Foundations, Reloader, Running, Source, StartError, Sweeper};
 use jotsmith::store::sled::SledStore;
 use jotsmith::tokens::store::GrantStore as _;
 use reqwest::header::CONTENT_TYPE;
@@ -225,7 +225,8 @@ fn run(
     stopped: oneshot::Receiver<()>,
 ) {
     actix_web::rt::System::new().block_on(async {
-        match Running::start(source, foundations) {
+        let configured = source.configured().map_err(StartError::from);
+        match configured.and_then(|configured| Running::start(configured, foundations)) {
             Ok(running) => {
                 let issuer = format!("http://{}", running.public_address());
                 let admin = format!("http://{}", running.admin_address());
