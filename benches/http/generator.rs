@@ -13,14 +13,14 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
-use super::load::{Asks, Load, Pool, Request, Run};
+use super::load::{Asks, Load, Pace, Pool, Request, Run};
 
 /// The longest answer.
 const LONGEST_ANSWER: usize = 64 << 10;
 
 /// Asks for as long as `span`.
 pub(crate) fn run(load: Load, span: Duration) -> io::Result<Run> {
-    let Load { authority, connections, asks, arrivals } = load;
+    let Load { authority, connections, asks, pace } = load;
     let connections = (0..connections).map(|_| Connection::open(&authority)).collect::<io::Result<Vec<_>>>()?;
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     for (at, connection) in (0..).zip(&connections) {
@@ -30,9 +30,17 @@ pub(crate) fn run(load: Load, span: Duration) -> io::Result<Run> {
     let questions = Questions::new(asks, &authority);
     let mut generator = Generator { connections, idle, questions, waits: Vec::new(), refused: 0 };
     let begun = Instant::now();
-    match arrivals {
-        None => generator.ask_again_and_again(&epoll, begun + span)?,
-        Some(rate) => generator.ask_by_chance(&epoll, begun, begun + span, rate)?,
+    match pace {
+        Pace::AsAnswered => generator.ask_again_and_again(&epoll, begun + span)?,
+        Pace::Evenly(rate) => {
+            let pause = Duration::from_secs_f64(1.0 / rate);
+            generator.ask_at_times(&epoll, begun, begun + span, || pause)?;
+        }
+        Pace::ByChance(rate) => {
+            let mut chance = fastrand::Rng::with_seed(1);
+            let pause = || Duration::from_secs_f64(-(1.0 - chance.f64()).ln() / rate);
+            generator.ask_at_times(&epoll, begun, begun + span, pause)?;
+        }
     }
     Ok(generator.result(begun.elapsed()))
 }
@@ -59,9 +67,13 @@ impl Generator {
     }
 
     /// A request that finds no idle connection waits for one, and that counts as its time: it is the server that is late.
-    fn ask_by_chance(&mut self, epoll: &OwnedFd, begun: Instant, end: Instant, rate: f64) -> io::Result<()> {
-        let mut chance = fastrand::Rng::with_seed(1);
-        let mut pause = || Duration::from_secs_f64(-(1.0 - chance.f64()).ln() / rate);
+    fn ask_at_times(
+        &mut self,
+        epoll: &OwnedFd,
+        begun: Instant,
+        end: Instant,
+        mut pause: impl FnMut() -> Duration,
+    ) -> io::Result<()> {
         let mut next = begun + pause();
         let mut waiting = VecDeque::new();
         loop {

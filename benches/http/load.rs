@@ -18,9 +18,19 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// What each of them asks.
     pub(crate) asks: Asks,
-    /// How many requests come in a second, as if from people who know nothing of each other (a Poisson process); `None`:
-    /// each connection asks again as soon as it is answered.
-    pub(crate) arrivals: Option<f64>,
+    /// When they ask.
+    pub(crate) pace: Pace,
+}
+
+/// When requests come.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Pace {
+    /// Each connection asks again as soon as it is answered.
+    AsAnswered,
+    /// So many a second, one after each same span.
+    Evenly(f64),
+    /// So many a second, as if from people who know nothing of each other (a Poisson process).
+    ByChance(f64),
 }
 
 /// What a connection asks.
@@ -74,7 +84,7 @@ impl Load {
     /// Asks the server of `issuer` from the usual number of connections.
     pub(crate) fn new(issuer: &str, asks: Asks) -> Self {
         let authority = issuer.strip_prefix("http://").expect("a server of this machine").to_owned();
-        Self { authority, connections: CONNECTIONS, asks, arrivals: None }
+        Self { authority, connections: CONNECTIONS, asks, pace: Pace::AsAnswered }
     }
 
     /// Runs it. `folder` is for what the process is told.

@@ -67,7 +67,7 @@ impl Workload {
                 format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.least, ratio.most)
             });
             println!(
-                "| {:<38} | {:<14} | {:>8.0} | {:>8} | {:>8} | {:<22} |",
+                "| {:<50} | {:<14} | {:>8.0} | {:>8} | {:>8} | {:<22} |",
                 self.name, measured.server, measured.rate.median, measured.p50_us, measured.p99_us, ratio
             );
         }
@@ -77,7 +77,7 @@ impl Workload {
 /// The head of the table.
 pub(crate) fn print_head() {
     println!(
-        "| {:<38} | {:<14} | {:>8} | {:>8} | {:>8} | {:<22} |",
+        "| {:<50} | {:<14} | {:>8} | {:>8} | {:>8} | {:<22} |",
         "workload", "server", "answers/s", "p50 µs", "p99 µs", "Jotsmith against it"
     );
     println!("|---|---|---|---|---|---|");

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::limit::Answers;
-use super::load::{Asks, Load, Pool, Request, Run};
+use super::load::{Asks, Load, Pace, Pool, Request, Run};
 use super::peer::{Packages, Peer};
 use super::people::{SignedIn, redemption_form, refresh_form};
 use super::report::{Spread, Workload, print_head};
@@ -223,20 +223,22 @@ impl Bench<'_> {
         self.measure("introspection ES256", &[always("Jotsmith", load)]);
     }
 
-    /// Client credentials at half the rate of saturation, coming by chance: what a request takes that seldom queues. Beside
-    /// it the limit server at half of its own.
+    /// Client credentials at half the rate of saturation: what a request takes that seldom queues. Beside it the limit
+    /// server at half of its own.
     fn half_of_the_rate(&mut self) {
-        let name = "client-credentials ES256, half the rate";
-        if !self.is_wanted(name) {
-            return;
+        for (how, pace) in [("evenly", Pace::Evenly as fn(f64) -> Pace), ("by chance", Pace::ByChance)] {
+            let name = format!("client-credentials ES256, half the rate, {how}");
+            if !self.is_wanted(&name) {
+                continue;
+            }
+            let half = |issuer: &str, path: &str| {
+                let load = Load { connections: 64, ..machine_load(issuer, path, &machine_form()) };
+                let full = load.run(self.folder.path(), self.plan.span(), self.plan.load_core);
+                Load { pace: pace(full.rate / 2.0), ..load }
+            };
+            let (ours, limit) = (half(&self.ours.issuer, "/token"), half(&self.limit, "/token/ES256"));
+            self.measure(&name, &[always("Jotsmith", ours), always("limit", limit)]);
         }
-        let half = |issuer: &str, path: &str| {
-            let load = Load { connections: 64, ..machine_load(issuer, path, &machine_form()) };
-            let full = load.run(self.folder.path(), self.plan.span(), self.plan.load_core);
-            Load { arrivals: Some(full.rate / 2.0), ..load }
-        };
-        let (ours, limit) = (half(&self.ours.issuer, "/token"), half(&self.limit, "/token/ES256"));
-        self.measure(name, &[always("Jotsmith", ours), always("limit", limit)]);
     }
 
     fn many_clients(&mut self) {
