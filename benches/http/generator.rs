@@ -132,6 +132,7 @@ impl Generator {
             max_us: self.waits.last().copied().unwrap_or_default(),
             refused: self.refused,
             requests: self.waits.len() as u64,
+            stolen: 0.0,
         }
     }
 }

@@ -78,6 +78,9 @@ pub(crate) struct Run {
     pub(crate) refused: u64,
     /// Answers.
     pub(crate) requests: u64,
+    /// The part of the time of both cores that the host gave to others, 0 to 1.
+    #[serde(default)]
+    pub(crate) stolen: f64,
 }
 
 impl Load {

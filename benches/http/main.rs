@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "measures spans on this machine")]
 
 mod generator;
+mod host;
 mod limit;
 mod load;
 mod peer;
@@ -67,6 +68,11 @@ struct Plan {
 }
 
 impl Plan {
+    /// Those that must not be taken away in a run that counts.
+    const fn cores(&self) -> [usize; 2] {
+        [self.server_core, self.load_core]
+    }
+
     fn span(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }

@@ -23,6 +23,8 @@ pub(crate) struct Measured {
     pub(crate) rate: Spread,
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
+    /// What the host took in all runs that count, as a part of their time.
+    pub(crate) stolen: f64,
     pub(crate) runs: Vec<Run>,
 }
 
@@ -52,6 +54,7 @@ impl Workload {
             rate: Spread::of(of(place).map(|run| run.rate)),
             p50_us: median(of(place).map(|run| run.p50_us)),
             p99_us: median(of(place).map(|run| run.p99_us)),
+            stolen: mean(of(place).map(|run| run.stolen)),
             runs: of(place).collect(),
         });
         let ratios = servers.iter().enumerate().skip(1).map(|(place, server)| {
@@ -67,8 +70,14 @@ impl Workload {
                 format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.least, ratio.most)
             });
             println!(
-                "| {:<50} | {:<14} | {:>8.0} | {:>8} | {:>8} | {:<22} |",
-                self.name, measured.server, measured.rate.median, measured.p50_us, measured.p99_us, ratio
+                "| {:<50} | {:<14} | {:>8.0} | {:>8} | {:>8} | {:>6.1}% | {:<22} |",
+                self.name,
+                measured.server,
+                measured.rate.median,
+                measured.p50_us,
+                measured.p99_us,
+                measured.stolen * 100.0,
+                ratio
             );
         }
     }
@@ -77,10 +86,19 @@ impl Workload {
 /// The head of the table.
 pub(crate) fn print_head() {
     println!(
-        "| {:<50} | {:<14} | {:>8} | {:>8} | {:>8} | {:<22} |",
-        "workload", "server", "answers/s", "p50 µs", "p99 µs", "Jotsmith against it"
+        "| {:<50} | {:<14} | {:>8} | {:>8} | {:>8} | {:>7} | {:<22} |",
+        "workload", "server", "answers/s", "p50 µs", "p99 µs", "stolen", "Jotsmith against it"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0_f64);
+    for value in values {
+        sum += value;
+        count += 1.0;
+    }
+    sum / count.max(1.0)
 }
 
 fn median(values: impl Iterator<Item = u64>) -> u64 {

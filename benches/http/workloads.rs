@@ -16,13 +16,16 @@ use super::peer::{Packages, Peer};
 use super::people::{SignedIn, redemption_form, refresh_form};
 use super::report::{Spread, Workload, print_head};
 use super::servers::{ALGORITHMS, Jotsmith, Process, SECRET, free_port, wait_until_listening};
-use super::{Plan, plot};
+use super::{Plan, host, plot};
 
 /// More than this machine redeems in the time of one run.
 const CODES_A_SECOND: usize = 25_000;
 
 /// What a server holds when its start is measured.
 const GRANTS_AT_START: usize = 10_000;
+
+/// How often it is started then.
+const STARTS: usize = 15;
 
 /// Everything that was found, for `results.json`.
 #[derive(Serialize, Default)]
@@ -115,6 +118,15 @@ fn always(name: &'static str, load: Load) -> Server {
     (name, Box::new(move || load.clone()))
 }
 
+/// A run that the host has left alone.
+fn run_calmly(plan: &Plan, folder: &Path, load: &dyn Fn() -> Load) -> Run {
+    let (run, stolen) = host::calmest(|| {
+        let load = load();
+        host::watch(plan.cores(), || load.run(folder, plan.span(), plan.load_core))
+    });
+    Run { stolen, ..run }
+}
+
 impl Bench<'_> {
     fn is_wanted(&self, name: &str) -> bool {
         self.plan.only.as_deref().is_none_or(|only| name.contains(only))
@@ -126,14 +138,14 @@ impl Bench<'_> {
             return;
         }
         let folder = self.folder.path();
-        let run = |load: &Load, plan: &Plan| load.run(folder, plan.span(), plan.load_core);
+        let run = |load: &dyn Fn() -> Load, plan: &Plan| run_calmly(plan, folder, load);
         for (_, load) in servers {
             let _warm: Run = load().run(folder, Duration::from_secs(1), self.plan.load_core);
         }
         // Another one is first in each round: what lingers of one server does not always fall on the same neighbour.
         let round = |number: usize| {
             let turns = (0..servers.len()).map(|turn| (number + turn) % servers.len());
-            let mut runs: Vec<(usize, Run)> = turns.map(|at| (at, run(&servers[at].1(), self.plan))).collect();
+            let mut runs: Vec<(usize, Run)> = turns.map(|at| (at, run(&servers[at].1, self.plan))).collect();
             runs.sort_unstable_by_key(|(at, _)| *at);
             runs.into_iter().map(|(_, run)| run).collect()
         };
@@ -211,7 +223,7 @@ impl Bench<'_> {
             Load::new(&people.issuer, Asks::Redeem(Pool { form, tokens }))
         };
         let folder = self.folder.path();
-        let rounds: Vec<_> = (0..plan.runs).map(|_| vec![load().run(folder, plan.span(), plan.load_core)]).collect();
+        let rounds: Vec<_> = (0..plan.runs).map(|_| vec![run_calmly(&plan, folder, &load)]).collect();
         let workload = Workload::new(name, &["Jotsmith"], &rounds);
         workload.print();
         self.results.workloads.push(workload);
@@ -283,10 +295,14 @@ impl Bench<'_> {
         let first = Jotsmith::start(&folder, 0, self.plan.server_core);
         SignedIn::at(&first.issuer).refresh_tokens(GRANTS_AT_START);
         first.process.stop();
-        let ready = (0..self.plan.runs.max(5)).map(|_| {
-            let server = Jotsmith::start(&folder, 0, self.plan.server_core);
-            let ready = server.ready_after.as_secs_f64() * 1000.0;
-            server.process.stop();
+        let ready = (0..STARTS).map(|_| {
+            let start = || Jotsmith::start(&folder, 0, self.plan.server_core);
+            let (ready, _) = host::calmest(|| {
+                let (server, stolen) = host::watch(self.plan.cores(), start);
+                let ready = server.ready_after.as_secs_f64() * 1000.0;
+                server.process.stop();
+                (ready, stolen)
+            });
             ready
         });
         let ready = Spread::of(ready.collect::<Vec<_>>());
