@@ -1,6 +1,7 @@
 //! Client credentials (RFC 6749 §4.4) and the access token that comes of them (RFC 9068).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jotsmith::keys::algorithm::Algorithm;
@@ -39,6 +40,29 @@ async fn no_two_tokens_have_the_same_jti() {
     let server = TestServer::start(&machine());
     let one = claims(&server.access_token("").await)["jti"].clone();
     assert_ne!(one, claims(&server.access_token("").await)["jti"]);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_one_thread_at_once_each_get_their_own_answer() {
+    let server = Arc::new(TestServer::start(&machine()));
+    let asked = (0..64).map(|number| {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            let scope = ["read", "write", "delete"][number % 3];
+            (scope, server.machine_token(&format!("{CLIENT_CREDENTIALS}&scope={scope}")).await)
+        })
+    });
+    let mut names = BTreeSet::new();
+    for answered in asked.collect::<Vec<_>>() {
+        let (scope, answer) = answered.await.expect("no panic");
+        if scope == "delete" {
+            assert_eq!(answer.json()["error"], "invalid_scope");
+        } else {
+            assert_eq!(claims(&answer.access_token())["scope"], scope);
+        }
+        names.insert(answer.header("x-request-id").to_owned());
+    }
+    assert_eq!(names.len(), 64);
 }
 
 #[tokio::test]
