@@ -235,6 +235,13 @@ impl Event {
     pub(super) fn is_sync(&self) -> bool {
         matches!(self.what, What::Sync(_))
     }
+
+    /// The call in words, short.
+    pub(super) fn describe(&self, root: &Path) -> String {
+        let what = format!("{:?}", self.what).replace(&format!("{}/", root.display()), "");
+        let short: String = what.chars().take(110).collect();
+        format!("line {}: {short}", self.begun)
+    }
 }
 
 /// `5<path>`, with `(deleted)` where it was removed.
