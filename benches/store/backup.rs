@@ -10,21 +10,20 @@ use std::time::{Duration, Instant};
 use jotsmith::foundation::storage::{ExportStore as _, Origin};
 use jotsmith::store::backup::Backup;
 use jotsmith::store::sled::{ImportTerms, SledStore, import};
-use uuid::Uuid;
 
-use super::filled::{BEGIN, DAY, fill, open, runtime};
-use super::refreshes::{head, measure, rotate, row};
+use super::filled::{BEGIN, DAY, open, runtime};
+use super::refreshes::{Refreshed, head};
 use super::space::{opened, peak_mib};
 
 /// A backup of this many grants, at rest and beside refreshes, and a store of it.
 pub(crate) fn report(root: &Path, grants: u64) {
     let folder = tempfile::tempdir_in(root).expect("a folder");
     let (data, file) = (folder.path().join("data"), folder.path().join("backup.jsonl"));
-    let (store, _) = open(&data);
-    let ids: Arc<[Uuid]> = fill(&store, grants).into();
+    let Refreshed { store, ids, .. } = Refreshed::with(&data, grants);
     println!("\nbackup of {grants} grants; filled with a peak of {} MiB", peak_mib());
     drop(store);
     let (store, syncs) = open(&data);
+    let refreshed = Refreshed { store, syncs, ids };
     println!("opened again: {} MiB", peak_mib());
     let export = |store: &Arc<SledStore>| {
         let origin = Origin {
@@ -52,20 +51,18 @@ pub(crate) fn report(root: &Path, grants: u64) {
             peak_mib()
         );
     };
-    export(&store);
+    export(&refreshed.store);
     head("beside an export", "rotations");
-    measure("at rest", &store, &syncs, &ids, 16);
-    let is_over = Arc::new(AtomicBool::new(false));
+    refreshed.measure("at rest", 16);
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            export(&store);
+            export(&refreshed.store);
             is_over.store(true, Ordering::Relaxed);
         });
-        let (begun, before) = (Instant::now(), syncs.load(Ordering::Relaxed));
-        let mut latencies = rotate(&store, &ids, 16, || is_over.load(Ordering::Relaxed));
-        row("during an export", 16, &mut latencies, begun.elapsed(), syncs.load(Ordering::Relaxed) - before);
+        refreshed.measure_until("during an export", 16, |_| is_over.load(Ordering::Relaxed));
     });
-    drop(store);
+    drop(refreshed);
     fs::remove_dir_all(&data).expect("removed");
     peak_mib();
     let terms = ImportTerms {

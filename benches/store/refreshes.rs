@@ -36,50 +36,24 @@ impl Latencies {
     }
 }
 
-/// Has `callers` refresh one grant after the other, each its own, spread over all, until told to stop.
-pub(crate) fn rotate(
-    store: &Arc<SledStore>,
-    ids: &Arc<[Uuid]>,
-    callers: usize,
-    is_over: impl Fn() -> bool,
-) -> Latencies {
-    let stop = Arc::new(AtomicBool::new(false));
-    runtime().block_on(async {
-        let tasks: Vec<_> = (0..callers)
-            .map(|caller| {
-                let (store, ids, stop) = (Arc::clone(store), Arc::clone(ids), Arc::clone(&stop));
-                tokio::spawn(async move {
-                    let mut took = Latencies::default();
-                    // Steps through all of them in no order, and meets nobody else's.
-                    let mut place = caller;
-                    let own = ids.len() / callers;
-                    while !stop.load(Ordering::Relaxed) {
-                        place = (place + 7919 * callers) % (own * callers);
-                        let begun = Instant::now();
-                        let generation =
-                            store.read_grant(ids[place]).await.expect("answered").expect("there").generation;
-                        let rotation = store.rotate(ids[place], generation, BEGIN, POLICY).await.expect("answered");
-                        assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
-                        took.add(begun.elapsed());
-                    }
-                    took
-                })
-            })
-            .collect();
-        while !is_over() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        stop.store(true, Ordering::Relaxed);
-        let mut all = Latencies::default();
-        for task in tasks {
-            all.0.extend(task.await.expect("no panic").0);
-        }
-        all
-    })
+/// A store whose grants are refreshed.
+pub(crate) struct Refreshed {
+    pub(crate) store: Arc<SledStore>,
+    /// How often it has asked the disk.
+    pub(crate) syncs: Arc<AtomicU64>,
+    pub(crate) ids: Arc<[Uuid]>,
 }
 
-/// A row of the table, and the rate in it.
-pub(crate) fn row(what: &str, callers: usize, latencies: &mut Latencies, span: Duration, syncs: u64) -> f64 {
+/// What a row of refreshes says.
+pub(crate) struct Measured {
+    /// Refreshes a second.
+    pub(crate) rate: f64,
+    /// 99 of 100 took no longer, in milliseconds.
+    pub(crate) p99: f64,
+}
+
+/// Prints a row of the table.
+pub(crate) fn row(what: &str, callers: usize, latencies: &mut Latencies, span: Duration, syncs: u64) -> Measured {
     #[expect(clippy::cast_precision_loss, reason = "few")]
     let (rotations, syncs, seconds) = (latencies.0.len() as f64, syncs as f64, span.as_secs_f64());
     println!(
@@ -91,7 +65,7 @@ pub(crate) fn row(what: &str, callers: usize, latencies: &mut Latencies, span: D
         latencies.at(0.99),
         latencies.at(1.0),
     );
-    rotations / seconds
+    Measured { rate: rotations / seconds, p99: latencies.at(0.99) }
 }
 
 /// The head of a table.
@@ -111,41 +85,70 @@ pub(crate) fn head(title: &str, what: &str) {
     println!("{:<28} {:>7} {:>12} {:>9} {:>12}", "", "", "", "", "sync");
 }
 
-/// Measures as long as every row; the rate, and p99 in milliseconds.
-pub(crate) fn measure(
-    what: &str,
-    store: &Arc<SledStore>,
-    syncs: &AtomicU64,
-    ids: &Arc<[Uuid]>,
-    callers: usize,
-) -> (f64, f64) {
-    measure_for(SPAN, what, store, syncs, ids, callers)
-}
+impl Refreshed {
+    /// A new one, with so many grants.
+    pub(crate) fn with(folder: &Path, grants: u64) -> Self {
+        let (store, syncs) = open(folder);
+        let ids = fill(&store, grants).into();
+        Self { store, syncs, ids }
+    }
 
-/// The same, for so long.
-pub(crate) fn measure_for(
-    span: Duration,
-    what: &str,
-    store: &Arc<SledStore>,
-    syncs: &AtomicU64,
-    ids: &Arc<[Uuid]>,
-    callers: usize,
-) -> (f64, f64) {
-    let (begun, before) = (Instant::now(), syncs.load(Ordering::Relaxed));
-    let mut latencies = rotate(store, ids, callers, || begun.elapsed() >= span);
-    let rate = row(what, callers, &mut latencies, begun.elapsed(), syncs.load(Ordering::Relaxed) - before);
-    (rate, latencies.at(0.99))
+    /// Measures for as long as every row.
+    pub(crate) fn measure(&self, what: &str, callers: usize) -> Measured {
+        self.measure_until(what, callers, |elapsed| elapsed >= SPAN)
+    }
+
+    /// Measures until told to stop, and prints the row.
+    pub(crate) fn measure_until(&self, what: &str, callers: usize, is_over: impl Fn(Duration) -> bool) -> Measured {
+        let (begun, before) = (Instant::now(), self.syncs.load(Ordering::Relaxed));
+        let mut latencies = self.refresh(callers, || is_over(begun.elapsed()));
+        let syncs = self.syncs.load(Ordering::Relaxed) - before;
+        row(what, callers, &mut latencies, begun.elapsed(), syncs)
+    }
+
+    /// Has `callers` refresh one grant after the other, each its own, spread over all, until told to stop.
+    fn refresh(&self, callers: usize, is_over: impl Fn() -> bool) -> Latencies {
+        let stop = Arc::new(AtomicBool::new(false));
+        runtime().block_on(async {
+            let tasks: Vec<_> = (0..callers)
+                .map(|caller| {
+                    let (store, ids, stop) = (Arc::clone(&self.store), Arc::clone(&self.ids), Arc::clone(&stop));
+                    tokio::spawn(async move {
+                        let mut took = Latencies::default();
+                        // Steps through all of them in no order, and meets nobody else's.
+                        let mut place = caller;
+                        let own = ids.len() / callers;
+                        while !stop.load(Ordering::Relaxed) {
+                            place = (place + 7919 * callers) % (own * callers);
+                            let begun = Instant::now();
+                            let grant = store.read_grant(ids[place]).await.expect("answered").expect("there");
+                            let rotation = store.rotate(grant.id, grant.generation, BEGIN, POLICY).await;
+                            let rotation = rotation.expect("answered");
+                            assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
+                            took.add(begun.elapsed());
+                        }
+                        took
+                    })
+                })
+                .collect();
+            while !is_over() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            stop.store(true, Ordering::Relaxed);
+            let mut all = Latencies::default();
+            for task in tasks {
+                all.0.extend(task.await.expect("no panic").0);
+            }
+            all
+        })
+    }
 }
 
 /// Commits by the number of waiting callers.
 pub(crate) fn commits(root: &Path) {
     let folder = tempfile::tempdir_in(root).expect("a folder");
-    let (store, syncs) = open(&folder.path().join("data"));
-    let ids: Arc<[Uuid]> = fill(&store, 1000).into();
+    let refreshed = Refreshed::with(&folder.path().join("data"), 1000);
     head("commits, 1,000 grants", "rotations");
-    let mut rates = Vec::new();
-    for callers in [1, 16, 64, 256] {
-        rates.push(measure("refresh", &store, &syncs, &ids, callers).0);
-    }
+    let rates: Vec<f64> = [1, 16, 64, 256].iter().map(|callers| refreshed.measure("refresh", *callers).rate).collect();
     println!("64 callers make {:.1} times the rate of one", rates[2] / rates[0]);
 }
