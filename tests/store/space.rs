@@ -63,6 +63,19 @@ fn raw(data: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
 }
 
 #[test]
+fn whoever_is_answered_finds_their_step_in_the_figures() {
+    for durability in [Durability::Fsync, Durability::Periodic] {
+        let folder = folder();
+        let store = open_at(&folder.path().join("data"), durability, |_| Ok(()));
+        let before = store.figures();
+        for more in 1..=100 {
+            put(&store);
+            assert_eq!(store.figures().live_records, before.live_records + more);
+        }
+    }
+}
+
+#[test]
 fn what_is_written_anew_is_what_there_was_and_takes_less_space() {
     let folder = folder();
     let data = folder.path().join("data");

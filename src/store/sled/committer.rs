@@ -186,6 +186,7 @@ impl Committer {
                 let synced = guarded(|| self.sync());
                 // Nobody waits for it: whoever comes next is told.
                 let _ = self.note(synced);
+                self.measure();
             }
             let tended = guarded(|| {
                 self.tend();
@@ -210,6 +211,8 @@ impl Committer {
         metrics::histogram!("jotsmith_store_batch_steps").record(steps.len() as f64);
         metrics::histogram!("jotsmith_store_commit_seconds").record(begun.elapsed().as_secs_f64());
         let outcome = self.note(committed);
+        // Before anybody is answered, who will find their step in the figures.
+        self.measure();
         for step in steps {
             step.answer(outcome.clone());
         }
@@ -295,7 +298,7 @@ impl Committer {
 
     /// Sees to the rewriting of records: ends one that is done, begins one that is due.
     fn tend(&mut self) {
-        let figures = self.measure();
+        let figures = *self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Open { database, .. } = &self.state else { return };
         let StoreOptions { path, cache_bytes, .. } = &self.options;
         match self.rewriting.done() {

@@ -118,7 +118,7 @@ impl SledStore {
         self.queue.close();
     }
 
-    /// How much it holds; a moment ago, where much is going on.
+    /// How much it holds, with every step that was answered.
     pub fn figures(&self) -> Figures {
         *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
