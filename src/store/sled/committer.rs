@@ -1,14 +1,14 @@
 //! The committer: one thread that owns all writes.
 //!
-//! It takes all steps that wait, decides each in order (a step sees what those before it did), writes them as one atomic
-//! batch, makes that durable with one sync, and only then answers them all. So of two that race one is decided after the
-//! other, and many share the price of one sync.
+//! It takes all steps that wait or are about to come, decides each in order (a step sees what those before it did), writes
+//! them as one atomic batch, makes that durable with one sync, and only then answers them all. So of two that race one is
+//! decided after the other, and many share the price of one sync.
 //!
 //! sled's `flush` alone asks the disk for no barrier; the `fdatasync` of ours after it does. Nothing else calls `flush`,
 //! `flush_async` or `transaction`.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::durable::Durable;
 use super::generations;
 use super::mark::{Mark, Marked};
 use super::opening::{self, Database};
-use super::queue::{Asked, Job, gone};
+use super::queue::{Asked, Gathering, Job, gone};
 use super::records::{self, COMMITS, Kind};
 use super::rewrite::{self, Rewrite};
 use super::rewriting::{LOOK_EVERY, Rewriting};
@@ -221,6 +221,7 @@ impl Committer {
     fn commit(&mut self, steps: &mut Vec<Box<dyn Job>>, jobs: &Receiver<Asked>) -> Result<(), String> {
         let State::Open { database, .. } = &self.state else { return Err("the database is closed".to_owned()) };
         let mut batch = Batch::new(&database.tree);
+        let mut gathering = Gathering::new(jobs);
         let mut decided = 0;
         loop {
             let mut view = batch.view();
@@ -231,13 +232,13 @@ impl Committer {
             if batch.bytes() >= LARGEST_BATCH_BYTES || decided >= LARGEST_BATCH_STEPS {
                 break;
             }
-            match jobs.try_recv() {
-                Ok(Asked::Step(step)) => steps.push(step),
-                Ok(Asked::Rewrite(answer)) => {
+            match gathering.next() {
+                Some(Asked::Step(step)) => steps.push(step),
+                Some(Asked::Rewrite(answer)) => {
                     self.rewriting.ask(answer);
                     break;
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                None => break,
             }
         }
         let (writes, before) = batch.end().map_err(|cause| cause.to_string())?;
