@@ -8,4 +8,5 @@ mod power_cut;
 mod sled;
 mod space;
 mod suite;
+mod torn;
 mod trouble;

@@ -38,7 +38,8 @@ use std::sync::{LazyLock, mpsc};
 
 use self::plan::Plan;
 use self::recorded::Recorded;
-use self::replay::{Cutting, Flaw, in_memory, replay};
+use self::replay::{Cutting, Flaw, replay};
+use crate::sled::in_memory;
 
 /// Where the store is; neither folder is there before.
 const DATA: &str = "state/data";

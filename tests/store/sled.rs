@@ -23,6 +23,11 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
+/// A folder for what is looked at and thrown away, where its syncs cost nothing.
+pub(crate) fn in_memory() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a folder")
+}
+
 pub(crate) fn options(path: &Path, durability: Durability) -> StoreOptions {
     StoreOptions { path: path.to_owned(), durability, cache_bytes: 8 << 20 }
 }

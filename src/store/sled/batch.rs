@@ -3,6 +3,11 @@
 //! A step sees what those before it in the batch did, and below that the tree. Nobody but the committer writes into that,
 //! so what was looked up there once is what stands there until the batch is written; and it is what readers are shown until
 //! the batch is answered.
+//!
+//! What a crash leaves of a batch is whole steps, the first few of them. Where each step has written one record, and no
+//! record was written twice, that is so when they are written one after the other, for sled's log keeps their order.
+//! Everything else is written as one batch of sled's, which costs a write to the disk of its own and wakes sled's threads
+//! once more.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -29,11 +34,25 @@ pub(super) struct Batch<'a> {
     before: RefCell<Before>,
     writes: Writes,
     bytes: usize,
+    /// The keys that were written, in their order.
+    in_turn: Vec<IVec>,
+    /// Whether a part of it would be less than whole steps.
+    is_one: bool,
+}
+
+/// A batch that was decided.
+pub(super) struct Decided {
+    /// What is to be written.
+    pub(super) writes: Writes,
+    /// What stands in the tree, under the keys of what is to be written at least.
+    pub(super) before: Before,
+    /// In which order one after the other may be written; none: all must be written at once.
+    pub(super) in_turn: Option<Vec<IVec>>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(tree: &'a sled::Tree) -> Self {
-        Self { tree, before: RefCell::default(), writes: Writes::new(), bytes: 0 }
+        Self { tree, before: RefCell::default(), writes: Writes::new(), bytes: 0, in_turn: Vec::new(), is_one: false }
     }
 
     /// What the next step sees.
@@ -43,9 +62,11 @@ impl<'a> Batch<'a> {
 
     /// Takes over what a step did.
     pub(super) fn add(&mut self, own: Writes) {
+        self.is_one |= own.len() > 1;
         for (key, value) in own {
             self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
-            self.writes.insert(key, value);
+            self.in_turn.push(key.clone());
+            self.is_one |= self.writes.insert(key, value).is_some();
         }
     }
 
@@ -54,16 +75,16 @@ impl<'a> Batch<'a> {
         self.bytes
     }
 
-    /// What is to be written, and what stands in the tree under those keys at least.
-    pub(super) fn end(self) -> Result<(Writes, Before), sled::Error> {
-        let Self { tree, before, writes, .. } = self;
+    /// Takes no further step.
+    pub(super) fn end(self) -> Result<Decided, sled::Error> {
+        let Self { tree, before, writes, in_turn, is_one, .. } = self;
         let mut before = before.into_inner();
         for key in writes.keys() {
             if !before.contains_key(key) {
                 before.insert(key.clone(), tree.get(key)?);
             }
         }
-        Ok((writes, before))
+        Ok(Decided { writes, before, in_turn: (!is_one).then_some(in_turn) })
     }
 
     fn before(&self, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
@@ -139,5 +160,30 @@ impl Records for View<'_> {
             Some(value) => Ok(value.clone()),
             None => Ok(self.batch.before(key)?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The order in which a batch of these steps may be written, each of which writes these keys.
+    fn in_turn(steps: &[&[&str]]) -> Option<Vec<IVec>> {
+        let tree = sled::Config::new().temporary(true).flush_every_ms(None).open().expect("it opens");
+        let mut batch = Batch::new(&tree);
+        for step in steps {
+            batch.add(step.iter().map(|key| (IVec::from(*key), Some(IVec::from("value")))).collect());
+        }
+        batch.end().expect("read").in_turn
+    }
+
+    #[test]
+    fn steps_of_one_record_each_are_written_in_their_order_and_no_others() {
+        let keys = |keys: &[&str]| Some(keys.iter().map(|key| IVec::from(*key)).collect());
+        assert_eq!(in_turn(&[]), keys(&[]));
+        assert_eq!(in_turn(&[&["b"], &[], &["c"], &["a"]]), keys(&["b", "c", "a"]));
+        assert_eq!(in_turn(&[&["a", "b"]]), None);
+        assert_eq!(in_turn(&[&["c"], &["a", "b"], &["d"]]), None);
+        assert_eq!(in_turn(&[&["a"], &["b"], &["a"]]), None);
     }
 }

@@ -1,8 +1,8 @@
 //! The committer: one thread that owns all writes.
 //!
 //! It takes all steps that wait or are about to come, decides each in order (a step sees what those before it did), writes
-//! them as one atomic batch, makes that durable with one sync, and only then answers them all. So of two that race one is
-//! decided after the other, and many share the price of one sync.
+//! them as one batch, makes that durable with one sync, and only then answers them all. So of two that race one is decided
+//! after the other, and many share the price of one sync. Of a batch that was not answered a crash leaves whole steps.
 //!
 //! sled's `flush` alone asks the disk for no barrier; the `fdatasync` of ours after it does. Nothing else calls `flush`,
 //! `flush_async` or `transaction`.
@@ -12,7 +12,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Before, Writes};
+use sled::IVec;
+
+use super::batch::{Batch, Decided, Writes};
 use super::durable::Durable;
 use super::generations;
 use super::mark::{Mark, Marked};
@@ -125,8 +127,7 @@ impl Committer {
             let recovered = codec::encode(&self.clock.now()).expect("a time takes few bytes");
             batch.add([(Kind::Recovered.key(&[]), Some(recovered))].into());
         }
-        let (writes, before) = batch.end().map_err(|cause| cause.to_string())?;
-        self.apply(&writes, before)?;
+        self.apply(batch.end().map_err(|cause| cause.to_string())?)?;
         self.sync()?;
         self.durable.release();
         self.mark.write_and_sync(self.marked()).map_err(|cause| cause.to_string())?;
@@ -241,11 +242,11 @@ impl Committer {
                 None => break,
             }
         }
-        let (writes, before) = batch.end().map_err(|cause| cause.to_string())?;
-        if writes.is_empty() {
+        let decided = batch.end().map_err(|cause| cause.to_string())?;
+        if decided.writes.is_empty() {
             return Ok(());
         }
-        self.apply(&writes, before)?;
+        self.apply(decided)?;
         match self.options.durability {
             Durability::Fsync => self.sync()?,
             Durability::Periodic => {
@@ -258,22 +259,21 @@ impl Committer {
         Ok(())
     }
 
-    /// Writes a batch into the tree, as a whole or not at all. `before`: what stands there, under those keys at least.
-    fn apply(&mut self, writes: &Writes, before: Before) -> Result<(), String> {
+    /// Writes a batch into the tree.
+    fn apply(&mut self, Decided { writes, before, in_turn }: Decided) -> Result<(), String> {
         let State::Open { database, .. } = &mut self.state else { return Err("the database is closed".to_owned()) };
         self.probe.reach(CommitStep::Apply)?;
         let mut tally = database.tally;
-        let mut batch = sled::Batch::default();
-        for (key, value) in writes {
+        for (key, value) in &writes {
             tally.replace(key, before.get(key).and_then(Option::as_deref), value.as_deref());
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
         }
         self.durable.hold(before);
-        batch.insert(COMMITS, records::encode_commits(database.commits + 1));
-        database.tree.apply_batch(batch).map_err(|cause| cause.to_string())?;
+        let commits = records::encode_commits(database.commits + 1);
+        let written = match in_turn {
+            Some(in_turn) => write_in_turn(&database.tree, commits, &in_turn, &writes),
+            None => write_at_once(&database.tree, commits, &writes),
+        };
+        written.map_err(|cause| cause.to_string())?;
         database.commits += 1;
         database.tally = tally;
         self.rewriting.note(writes.keys());
@@ -451,6 +451,32 @@ impl Committer {
             mark.distrust(marked);
         }
     }
+}
+
+/// Writes one after the other; of which a crash may leave the first few. The number of the batch comes before them all: with
+/// it nobody takes a part of the batch for what the one before had promised.
+fn write_in_turn(tree: &sled::Tree, commits: IVec, in_turn: &[IVec], writes: &Writes) -> sled::Result<()> {
+    tree.insert(COMMITS, commits)?;
+    for key in in_turn {
+        match &writes[key] {
+            Some(value) => tree.insert(key, value)?,
+            None => tree.remove(key)?,
+        };
+    }
+    Ok(())
+}
+
+/// Writes all, of which a crash leaves all or nothing.
+fn write_at_once(tree: &sled::Tree, commits: IVec, writes: &Writes) -> sled::Result<()> {
+    let mut batch = sled::Batch::default();
+    batch.insert(COMMITS, commits);
+    for (key, value) in writes {
+        match value {
+            Some(value) => batch.insert(key, value),
+            None => batch.remove(key),
+        }
+    }
+    tree.apply_batch(batch)
 }
 
 /// sled asserts where it cannot go on. That is a failure like any other: it ends the handle, not the thread.

@@ -10,7 +10,6 @@ use std::{fmt, fs, thread};
 use futures_util::future::join_all;
 use jotsmith::foundation::once::Remembered;
 use jotsmith::store::sled::SledStore;
-use tempfile::TempDir;
 
 use super::DATA;
 use super::disk::Kept;
@@ -18,7 +17,7 @@ use super::plan::{self, Known, Plan};
 use super::program::run;
 use super::recorded::Recorded;
 use super::recording::{Event, What};
-use crate::sled::try_open;
+use crate::sled::{in_memory, try_open};
 
 /// What a store might leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +92,6 @@ pub(super) fn replay(recorded: &Recorded, flaw: Flaw, cuts: usize) -> Report {
         drop(send);
     });
     report.into_inner().expect("unpoisoned")
-}
-
-/// A folder for what is looked at and thrown away, where its syncs cost nothing.
-pub(super) fn in_memory() -> TempDir {
-    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a folder")
 }
 
 /// Who makes them.
