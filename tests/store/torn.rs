@@ -1,5 +1,6 @@
 //! A batch whose write to the disk is cut off at any byte: what is left of it is whole steps, the first few.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -119,9 +120,8 @@ fn of_steps_of_one_record_each_the_first_few_are_left() {
     let seen = cut_off(
         |store| {
             let mut some: Vec<_> = (0..6).map(|_| put(store)).collect();
-            // In no order of their keys.
-            some.sort_unstable_by_key(|grant| (grant.id.as_bytes()[15] % 2, grant.id));
-            some.rotate_left(1);
+            // Not in the order of their keys.
+            some.sort_unstable_by_key(|grant| Reverse(grant.id));
             let steps = some.iter().map(rotate).collect();
             *grants.lock().expect("unpoisoned") = some;
             steps

@@ -37,7 +37,7 @@ pub(super) struct Batch<'a> {
     /// The keys that were written, in their order.
     in_turn: Vec<IVec>,
     /// Whether a part of it would be less than whole steps.
-    is_one: bool,
+    is_indivisible: bool,
 }
 
 /// A batch that was decided.
@@ -52,7 +52,14 @@ pub(super) struct Decided {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(tree: &'a sled::Tree) -> Self {
-        Self { tree, before: RefCell::default(), writes: Writes::new(), bytes: 0, in_turn: Vec::new(), is_one: false }
+        Self {
+            tree,
+            before: RefCell::default(),
+            writes: Writes::new(),
+            bytes: 0,
+            in_turn: Vec::new(),
+            is_indivisible: false,
+        }
     }
 
     /// What the next step sees.
@@ -62,11 +69,11 @@ impl<'a> Batch<'a> {
 
     /// Takes over what a step did.
     pub(super) fn add(&mut self, own: Writes) {
-        self.is_one |= own.len() > 1;
+        self.is_indivisible |= own.len() > 1;
         for (key, value) in own {
             self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
             self.in_turn.push(key.clone());
-            self.is_one |= self.writes.insert(key, value).is_some();
+            self.is_indivisible |= self.writes.insert(key, value).is_some();
         }
     }
 
@@ -77,14 +84,14 @@ impl<'a> Batch<'a> {
 
     /// Takes no further step.
     pub(super) fn end(self) -> Result<Decided, sled::Error> {
-        let Self { tree, before, writes, in_turn, is_one, .. } = self;
+        let Self { tree, before, writes, in_turn, is_indivisible, .. } = self;
         let mut before = before.into_inner();
         for key in writes.keys() {
             if !before.contains_key(key) {
                 before.insert(key.clone(), tree.get(key)?);
             }
         }
-        Ok(Decided { writes, before, in_turn: (!is_one).then_some(in_turn) })
+        Ok(Decided { writes, before, in_turn: (!is_indivisible).then_some(in_turn) })
     }
 
     fn before(&self, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
