@@ -60,6 +60,7 @@ macro_rules! every_rule_for {
             of_racing_rememberers_one_is_first
             of_racing_rotators_one_wins_and_the_others_retry
             of_racing_strict_rotators_one_wins
+            whoever_reads_finds_what_stays_while_others_come_and_go
             grants_are_found_by_whose_they_are_a_slice_at_a_time
             grants_and_codes_are_taken_back_by_whose_they_are_and_no_others
             what_is_over_is_taken_back_and_not_counted

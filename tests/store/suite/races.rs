@@ -1,7 +1,8 @@
-//! Of many that make the same step at the same time, one wins.
+//! Of many that make the same step at the same time, one wins; and whoever reads meanwhile finds what is there.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use jotsmith::authorize::store::Redemption;
 use jotsmith::foundation::digest::sha256;
@@ -10,7 +11,7 @@ use jotsmith::foundation::storage::Stored;
 use jotsmith::tokens::grant::Grant;
 use jotsmith::tokens::store::Rotation;
 
-use super::{BEGIN, IDLE, POLICY, STRICT, Shared, code_of, grant_of};
+use super::{BEGIN, IDLE, POLICY, STRICT, Shared, after, answer, code_of, grant_of};
 
 pub(super) const ROUNDS: usize = 1000;
 const RACERS: usize = 8;
@@ -113,5 +114,51 @@ pub(crate) fn of_racing_strict_rotators_one_wins(store: &Shared) {
         assert_eq!(is(|answer| matches!(answer, Rotation::Rotated(_))), 1);
         assert_eq!(is(|answer| matches!(answer, Rotation::Reused(_))), 1);
         assert_eq!(is(|answer| matches!(answer, Rotation::Revoked)), RACERS - 2);
+    }
+}
+
+/// How many times the sweeper may go through all until it has found what is over.
+const SWEEPS: usize = 1000;
+
+pub(crate) fn whoever_reads_finds_what_stays_while_others_come_and_go(store: &Shared) {
+    let mut stay = put_grants(store);
+    stay.sort_by_key(|grant| grant.id);
+    // Their ids stand between those that stay, so that what holds these is divided and joined again.
+    let pass: Vec<_> = (0..ROUNDS).map(|_| Grant { expires_at: after(1), ..grant_of(&code_of("bob")) }).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for pass in pass.chunks(100) {
+                put_all(store, pass, |store, grant| Box::pin(async move { store.put_grant(grant).await }));
+            }
+        });
+        let sweeper = scope.spawn(|| {
+            let (mut removed, mut sweeps) = (0, 0);
+            while removed < pass.len() && sweeps < SWEEPS {
+                let swept = answer(store.sweep(after(3600), Duration::ZERO, 1));
+                removed += swept.removed;
+                sweeps += usize::from(swept.is_at_end);
+            }
+            assert_eq!(removed, pass.len());
+        });
+        while !sweeper.is_finished() {
+            assert_eq!(staying(store), stay);
+            for grant in &stay {
+                assert_eq!(answer(store.read_grant(grant.id)).as_ref(), Some(grant));
+            }
+        }
+    });
+    assert_eq!(answer(store.find_grants(None, None, 2 * ROUNDS)).grants, stay);
+}
+
+/// Goes through all grants, a slice at a time; those of the person whose grants stay.
+fn staying(store: &Shared) -> Vec<Grant> {
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let slice = answer(store.find_grants(None, from, 100));
+        found.extend(slice.grants.into_iter().filter(|grant| grant.subject.as_ref() == "alice"));
+        from = slice.reached;
+        if from.is_none() {
+            return found;
+        }
     }
 }
