@@ -18,7 +18,7 @@ use super::recording::Event;
 use super::{DATA, SEED, number, recording};
 use crate::sled::{At, clock, options};
 
-/// The test that it is.
+/// The name of the test that is this program.
 const NAME: &str = "power_cut::program::a_run_is_answered_as_planned";
 
 /// Where it finds its folder, and with which act it begins.
