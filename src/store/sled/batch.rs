@@ -4,10 +4,10 @@
 //! so what was looked up there once is what stands there until the batch is written; and it is what readers are shown until
 //! the batch is answered.
 //!
-//! What a crash leaves of a batch is whole steps, the first few of them. Where each step has written one record, and no
-//! record was written twice, that is so when they are written one after the other, for sled's log keeps their order.
-//! Everything else is written as one batch of sled's, which costs a write to the disk of its own and wakes sled's threads
-//! once more.
+//! What a crash leaves of a batch is whole steps, the first few of them, or none. Where each step has written one record,
+//! no record was written twice, and all of it is small, that is so when they are written one after the other: sled's log
+//! keeps their order, as far as it is not longer than one of its segments. Everything else is written as one batch of
+//! sled's, which costs a write to the disk of its own and wakes sled's threads once more.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +18,10 @@ use sled::IVec;
 
 use super::codec;
 use super::records::{Fault, Kind, Records};
+
+/// How many bytes of records may be written one after the other. With what sled adds, whole pages of them now and then, that
+/// is far from one of its segments of 512 KiB.
+const MOST_IN_TURN_BYTES: usize = 32 * 1024;
 
 /// New values by key; none: removed.
 pub(super) type Writes = BTreeMap<IVec, Option<IVec>>;
@@ -36,7 +40,7 @@ pub(super) struct Batch<'a> {
     bytes: usize,
     /// The keys that were written, in their order.
     in_turn: Vec<IVec>,
-    /// Whether a part of it would be less than whole steps.
+    /// Whether the first few of its writes may be less than whole steps.
     is_indivisible: bool,
 }
 
@@ -84,14 +88,15 @@ impl<'a> Batch<'a> {
 
     /// Takes no further step.
     pub(super) fn end(self) -> Result<Decided, sled::Error> {
-        let Self { tree, before, writes, in_turn, is_indivisible, .. } = self;
+        let Self { tree, before, writes, bytes, in_turn, is_indivisible } = self;
         let mut before = before.into_inner();
         for key in writes.keys() {
             if !before.contains_key(key) {
                 before.insert(key.clone(), tree.get(key)?);
             }
         }
-        Ok(Decided { writes, before, in_turn: (!is_indivisible).then_some(in_turn) })
+        let may_be_cut_off = !is_indivisible && bytes <= MOST_IN_TURN_BYTES;
+        Ok(Decided { writes, before, in_turn: may_be_cut_off.then_some(in_turn) })
     }
 
     fn before(&self, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
@@ -174,12 +179,12 @@ impl Records for View<'_> {
 mod tests {
     use super::*;
 
-    /// The order in which a batch of these steps may be written, each of which writes these keys.
-    fn in_turn(steps: &[&[&str]]) -> Option<Vec<IVec>> {
+    /// The order in which a batch of these steps may be written, each of which writes these keys and values of so many bytes.
+    fn in_turn(steps: &[&[&str]], bytes: usize) -> Option<Vec<IVec>> {
         let tree = sled::Config::new().temporary(true).flush_every_ms(None).open().expect("it opens");
         let mut batch = Batch::new(&tree);
         for step in steps {
-            batch.add(step.iter().map(|key| (IVec::from(*key), Some(IVec::from("value")))).collect());
+            batch.add(step.iter().map(|key| (IVec::from(*key), Some(IVec::from(vec![0; bytes])))).collect());
         }
         batch.end().expect("read").in_turn
     }
@@ -187,10 +192,17 @@ mod tests {
     #[test]
     fn steps_of_one_record_each_are_written_in_their_order_and_no_others() {
         let keys = |keys: &[&str]| Some(keys.iter().map(|key| IVec::from(*key)).collect());
-        assert_eq!(in_turn(&[]), keys(&[]));
-        assert_eq!(in_turn(&[&["b"], &[], &["c"], &["a"]]), keys(&["b", "c", "a"]));
-        assert_eq!(in_turn(&[&["a", "b"]]), None);
-        assert_eq!(in_turn(&[&["c"], &["a", "b"], &["d"]]), None);
-        assert_eq!(in_turn(&[&["a"], &["b"], &["a"]]), None);
+        assert_eq!(in_turn(&[], 1), keys(&[]));
+        assert_eq!(in_turn(&[&["b"], &[], &["c"], &["a"]], 1), keys(&["b", "c", "a"]));
+        assert_eq!(in_turn(&[&["a", "b"]], 1), None);
+        assert_eq!(in_turn(&[&["c"], &["a", "b"], &["d"]], 1), None);
+        assert_eq!(in_turn(&[&["a"], &["b"], &["a"]], 1), None);
+    }
+
+    #[test]
+    fn steps_that_might_fill_more_than_a_segment_are_written_at_once() {
+        let half = MOST_IN_TURN_BYTES / 2 - 1;
+        assert!(in_turn(&[&["a"], &["b"]], half).is_some());
+        assert_eq!(in_turn(&[&["a"], &["b"]], half + 1), None);
     }
 }
