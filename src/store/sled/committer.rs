@@ -199,7 +199,7 @@ impl Committer {
         self.close();
     }
 
-    /// One batch: `first` and all that wait.
+    /// One batch: `first`, all that wait, and those that come while it is gathered.
     fn serve(&mut self, first: Box<dyn Job>, jobs: &Receiver<Asked>) {
         if let Err(refused) = self.reopen_if_broken() {
             first.answer(Err(refused));

@@ -125,19 +125,19 @@ pub(super) type RewriteAnswer = oneshot::Sender<Result<(), StoreUnavailable>>;
 ///
 /// A batch costs far more than a step: a sync, and threads of the database that are woken. Where those who ask share a
 /// core with the thread that writes, many are in the middle of asking when nothing waits any more. So it lets them go on
-/// first, again where that brought something, and not for ever: whoever asked first waits for all of it. Where nobody
-/// wants the core this takes less than a microsecond.
+/// first, again where that brought something, and not for ever: whoever asked first waits for all of it. Whoever asks alone
+/// waits for nobody.
 pub(super) struct Gathering<'a> {
     jobs: &'a Receiver<Asked>,
     turns_left: u8,
-    /// Whether anything came since others had their last turn.
+    /// Whether anything came beside the first step, and since others had their last turn.
     has_come: bool,
 }
 
 impl<'a> Gathering<'a> {
     /// A batch that has its first step.
     pub(super) const fn new(jobs: &'a Receiver<Asked>) -> Self {
-        Self { jobs, turns_left: TURNS, has_come: true }
+        Self { jobs, turns_left: TURNS, has_come: false }
     }
 
     /// What the batch takes next; none: it is as large as it gets.
@@ -228,14 +228,9 @@ mod tests {
 
     #[test]
     fn a_batch_takes_what_comes_while_others_go_on_and_waits_for_nobody_else() {
-        for (waiting, come, expected) in [
-            (0, &[][..], (0, 1)),
-            (3, &[], (3, 1)),
-            (3, &[2], (5, 2)),
-            (0, &[2, 1], (3, 2)),
-            (1, &[2, 1, 1], (4, 2)),
-            (1, &[0, 1], (1, 1)),
-        ] {
+        for (waiting, come, expected) in
+            [(0, &[1][..], (0, 0)), (3, &[], (3, 1)), (3, &[2], (5, 2)), (1, &[2, 1, 1], (4, 2)), (1, &[0, 1], (1, 1))]
+        {
             assert_eq!(gathered(waiting, come), expected, "{waiting} wait, then come {come:?}");
         }
     }
